@@ -1,0 +1,1 @@
+"""The command `structdiff`: verbs to pipelines, imported only when asked."""

@@ -1,0 +1,1 @@
+"""Schedules, denoiser face, samplers, losses. They know no network."""

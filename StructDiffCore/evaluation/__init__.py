@@ -1,0 +1,1 @@
+"""Realism, mask fidelity and the rivals, one harness for all."""

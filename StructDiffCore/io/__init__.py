@@ -1,0 +1,1 @@
+"""Files, data sets, exports: the border where LPS becomes RAS+ and back."""

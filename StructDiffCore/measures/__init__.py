@@ -1,0 +1,1 @@
+"""Dice, clDice, surface distances, Betti errors, image and noise statistics."""

@@ -1,0 +1,1 @@
+"""Networks and conditioning. They know no schedule."""

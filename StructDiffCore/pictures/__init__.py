@@ -1,0 +1,1 @@
+"""Slices, curved views and 3D views of volumes and masks."""

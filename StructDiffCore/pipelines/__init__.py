@@ -1,0 +1,1 @@
+"""One file per verb a user knows: each `run(job) -> Iterator[Event]`."""

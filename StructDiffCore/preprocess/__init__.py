@@ -1,0 +1,1 @@
+"""HU window, grids, orientation, registration, the painted prior."""

@@ -1,0 +1,1 @@
+"""MONAI segmenters: fit, predict."""

@@ -1,0 +1,1 @@
+"""Whole volumes by tiles, local re-synthesis, acquisition noise, the renderer."""

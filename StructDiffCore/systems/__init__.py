@@ -1,0 +1,1 @@
+"""One file per paper: its networks and the parts it uses."""

@@ -1,0 +1,1 @@
+"""Betti numbers, simple points, thinning, findings."""

@@ -1,0 +1,1 @@
+"""Generator training loop, EMA, exact resume."""

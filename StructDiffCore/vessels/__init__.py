@@ -1,0 +1,1 @@
+"""Rooted vessel graph, growth along a surface, taper, painting."""
