@@ -1,0 +1,46 @@
+# demo · test · check · bench: one word per action. Needs Python >= 3.11 and nothing else; .venv is made on the first call.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+OUT    ?= out/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check bench clean
+
+help:
+	@echo "make demo       set up, synthesise a CT from a shipped mask and template, say where the pictures are"
+	@echo "make test       set up and run the fast tests"
+	@echo "make test-slow  every test, the slow ones too"
+	@echo "make check      format, lint, types, import contract"
+	@echo "make bench      timings and memory, with the machine's matrix peak (JSON + table)"
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python >= 3.11 (Debian: apt-get install python3 python3-venv)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=python3.11 ..."; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "venv is missing: apt-get install python3-venv"; exit 2; }
+	@echo "Setting up $(VENV) (once, a few minutes)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "setuptools>=77" wheel
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ".[train,test]"
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/structdiff demo --out $(OUT)
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	@$(BIN)/python -m pytest -m "slow or not slow"
+
+check: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY)
+	@$(BIN)/python Testing/Benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) out build dist *.egg-info
