@@ -35,7 +35,9 @@ class Job:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise StructDiffError(f"no job file at {path}", "give the path of a job written by Slicer or by --write-job") from None
+            raise StructDiffError(
+                f"no job file at {path}", "give the path of a job written by Slicer or by --write-job"
+            ) from None
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise StructDiffError(f"{path} is not a readable job file ({error})", "write it again") from None
         if not isinstance(content, dict) or "verb" not in content:

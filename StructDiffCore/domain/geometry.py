@@ -69,7 +69,9 @@ class Geometry:
         matrix = np.asarray(affine, float)
         spacing = np.linalg.norm(matrix[:3, :3], axis=0)
         if not np.all(spacing > 0):
-            raise StructDiffError(f"the voxel spacing is {tuple(spacing)} mm, expected three positive numbers", "repair the file's header")
+            raise StructDiffError(
+                f"the voxel spacing is {tuple(spacing)} mm, expected three positive numbers", "repair the file's header"
+            )
         return cls(shape, tuple(spacing), tuple(matrix[:3, 3]), matrix[:3, :3] / spacing)
 
     def to_world(self, index: ArrayLike) -> NDArray[np.float64]:
@@ -94,10 +96,10 @@ class Geometry:
     def with_spacing(self, spacing: Triple) -> Geometry:
         """The same field of view sampled with another spacing; outer voxel faces stay in place."""
         old, new = np.asarray(self.spacing), np.asarray(spacing, float)
-        shape = tuple(max(1, int(n)) for n in np.round(np.asarray(self.shape) * old / new))
+        ni, nj, nk = (max(1, int(n)) for n in np.round(np.asarray(self.shape) * old / new))
         corner = self.to_world((-0.5, -0.5, -0.5))
         origin = corner + np.asarray(self.direction) @ (0.5 * new)
-        return Geometry(shape, tuple(new), tuple(origin), self.direction)
+        return Geometry((ni, nj, nk), tuple(new), tuple(origin), self.direction)
 
     @property
     def voxel_volume_mm3(self) -> float:

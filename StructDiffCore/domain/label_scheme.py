@@ -50,7 +50,9 @@ class LabelScheme:
     def __post_init__(self) -> None:
         values = [label.value for label in self.labels]
         if len(set(values)) != len(values):
-            raise StructDiffError(f"label scheme '{self.name}' gives one value twice: {sorted(values)}", "number the labels apart")
+            raise StructDiffError(
+                f"label scheme '{self.name}' gives one value twice: {sorted(values)}", "number the labels apart"
+            )
         if any(value <= 0 for value in values):
             raise StructDiffError(f"label scheme '{self.name}' has a value <= 0", "use 0 for background only")
 
@@ -66,23 +68,27 @@ class LabelScheme:
         for label in self.labels:
             if label.value == value:
                 return label
-        raise StructDiffError(f"label {value} is not in the scheme '{self.name}' ({list(self.values)})", "give the right --scheme")
+        raise StructDiffError(
+            f"label {value} is not in the scheme '{self.name}' ({list(self.values)})", "give the right --scheme"
+        )
 
     def named(self, name: str) -> Label:
         """The label called ``name`` (case ignored)."""
         for label in self.labels:
             if label.name.lower() == name.lower():
                 return label
-        raise StructDiffError(f"no label named '{name}' in the scheme '{self.name}'", f"choose one of {[label.name for label in self.labels]}")
+        raise StructDiffError(
+            f"no label named '{name}' in the scheme '{self.name}'", f"choose one of {[label.name for label in self.labels]}"
+        )
 
     def unknown(self, values: Iterable[int]) -> list[int]:
         """The values, background apart, that this scheme does not know."""
-        return sorted(set(int(v) for v in values) - set(self.values) - {0})
+        return sorted({int(v) for v in values} - set(self.values) - {0})
 
     @classmethod
     def from_values(cls, values: Iterable[int], name: str = "from file") -> LabelScheme:
         """A nameless scheme for any other label set: "label 3", grey-level colours, nothing thin."""
-        present = sorted(set(int(v) for v in values) - {0})
+        present = sorted({int(v) for v in values} - {0})
         palette = [_spread_colour(rank) for rank in range(len(present))]
         return cls(name, tuple(Label(v, f"label {v}", colour) for v, colour in zip(present, palette)))
 

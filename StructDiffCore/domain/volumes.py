@@ -21,7 +21,9 @@ def _read_only(voxels: NDArray) -> NDArray:
 
 def _refuse_other_shape(what: str, voxels: NDArray, geometry: Geometry) -> None:
     if voxels.ndim != 3:
-        raise StructDiffError(f"the {what} has {voxels.ndim} dimensions, expected 3", "give one 3D volume (split a 4D series first)")
+        raise StructDiffError(
+            f"the {what} has {voxels.ndim} dimensions, expected 3", "give one 3D volume (split a 4D series first)"
+        )
     if voxels.shape != geometry.shape:
         raise StructDiffError(f"the {what} has shape {voxels.shape}, its grid {geometry.shape}", "give both for one grid")
 
@@ -76,10 +78,14 @@ def _as_labels(voxels: NDArray) -> NDArray[np.integer]:
         if not np.isfinite(voxels).all():
             raise StructDiffError("the mask holds NaN or infinite voxels", "give an integer label map")
         if not np.array_equal(voxels, np.rint(voxels)):
-            raise StructDiffError("the mask holds fractions between labels", "give an integer label map (resample with nearest neighbour)")
+            raise StructDiffError(
+                "the mask holds fractions between labels", "give an integer label map (resample with nearest neighbour)"
+            )
     low, high = (int(voxels.min()), int(voxels.max())) if voxels.size else (0, 0)
     if low < 0 or high > 65535:
-        raise StructDiffError(f"the mask holds values from {low} to {high}, expected 0 to 65535", "give a label map, not an image")
+        raise StructDiffError(
+            f"the mask holds values from {low} to {high}, expected 0 to 65535", "give a label map, not an image"
+        )
     return voxels.astype(np.uint8 if high <= 255 else np.uint16)
 
 
