@@ -1,0 +1,42 @@
+"""What a piece of work costs: seconds and peak memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psutil
+
+SAMPLE_EVERY_S = 0.02
+
+
+@dataclass
+class Cost:
+    """Filled when the block ends. Memory is the whole process's, sampled every 20 ms."""
+
+    seconds: float = 0.0
+    peak_gib: float = 0.0
+
+
+@contextmanager
+def measured() -> Iterator[Cost]:
+    """Measure the enclosed block."""
+    cost, process, done = Cost(), psutil.Process(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(SAMPLE_EVERY_S):
+            cost.peak_gib = max(cost.peak_gib, process.memory_info().rss / 2**30)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    cost.peak_gib = process.memory_info().rss / 2**30
+    watcher.start()
+    begin = time.perf_counter()
+    try:
+        yield cost
+    finally:
+        cost.seconds = time.perf_counter() - begin
+        done.set()
+        watcher.join()
