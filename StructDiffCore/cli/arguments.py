@@ -1,0 +1,185 @@
+"""The command line: verbs, their arguments and examples. Nothing but the standard library, so that --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from StructDiffCore import __version__
+from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS
+
+
+class Refusal(Exception):
+    """Arguments that cannot be understood: the fact and the remedy, for one line on stderr."""
+
+    def __init__(self, fact: str, remedy: str) -> None:
+        super().__init__(f"{fact}; {remedy}")
+        self.fact = fact
+        self.remedy = remedy
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that refuses in one line instead of printing its usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Refusal(message.replace("\n", " "), f"see {self.prog} --help")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments as a namespace; raises ``Refusal``. Prints and leaves by SystemExit(0) on --help and --version."""
+    parser = build_parser()
+    if not argv:
+        parser.print_help()
+        raise SystemExit(0)
+    return parser.parse_args(argv)
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="structdiff",
+        description="A label mask plus one real image-mask pair in, a new CT volume that obeys the mask out.",
+        epilog="Start with:  structdiff demo        Help on a verb:  structdiff synthesize --help",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"structdiff {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    _add_demo(verbs)
+    _add_synthesize(verbs)
+    _add_train(verbs)
+    _add_evaluate(verbs)
+    _add_doctor(verbs)
+    _add_work(verbs)
+    return parser
+
+
+def _verb(verbs: argparse._SubParsersAction, name: str, what: str, examples: str) -> Parser:
+    parser: Parser = verbs.add_parser(
+        name,
+        help=what,
+        description=what[0].upper() + what[1:] + ".",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
+    return parser
+
+
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout instead of words")
+
+
+def _add_machine(parser: Parser) -> None:
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same voxels (default 0)")
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (default auto)")
+
+
+def _add_generator(parser: Parser, steps: int | None = None) -> None:
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="shipped weights by name, or a .safetensors file"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=steps, metavar="N", help="network calls per tile (default: the sampler's preset)"
+    )
+    parser.add_argument(
+        "--sampler", choices=tuple(SAMPLERS), default=DEFAULT_SAMPLER, help="how noise becomes an image (default %(default)s)"
+    )
+    parser.add_argument(
+        "--tile", type=int, default=None, metavar="N", help="tile edge in voxels, a multiple of 8 (default: what fits)"
+    )
+
+
+def _add_demo(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "demo",
+        "synthesise a CT of a digital heart with a stenosis in its LAD, from shipped data",
+        "  structdiff demo --out my_demo",
+    )
+    parser.add_argument("--out", default="structdiff_demo", metavar="DIR", help="output folder (default %(default)s)")
+    _add_generator(parser)
+    _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_synthesize(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "synthesize",
+        "make CT volumes that obey MASK and look like the template",
+        "  structdiff synthesize edited.seg.nrrd --template ct.nrrd ct_mask.nrrd --out result\n"
+        "  structdiff synthesize mask.nii.gz --template ct.nii.gz labels.nii.gz --scheme cardiac --samples 4 --out result\n"
+        "  structdiff synthesize mask.nii.gz --template ct.nii.gz labels.nii.gz --correspondence 9=3 10=2 --json --out result",
+    )
+    parser.add_argument("mask", metavar="MASK", help="label map that the new volume obeys")
+    parser.add_argument(
+        "--template", nargs=2, required=True, metavar=("IMAGE", "MASK"), help="a CT (file or DICOM folder) and its label map"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR", help="output folder, new or empty; sample N lies in DIR/sample-N")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many volumes (default 1)")
+    parser.add_argument(
+        "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
+    )
+    parser.add_argument(
+        "--resample", action="store_true", help="bring the template's mask onto its image's grid where they differ"
+    )
+    parser.add_argument(
+        "--correspondence",
+        nargs="+",
+        metavar="T=S",
+        help="target label T looks like template label S, where the two masks number their structures differently",
+    )
+    _add_generator(parser)
+    _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_train(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "train",
+        "train or fine-tune a generator as a YAML file says",
+        "  structdiff train train.yaml --out runs/first\n  structdiff train train.yaml --out runs/first --resume",
+    )
+    parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the run")
+    parser.add_argument("--out", metavar="DIR", help="run folder (default: 'out' in the YAML file)")
+    parser.add_argument("--resume", action="store_true", help="go on from the run folder's last checkpoint")
+    _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_evaluate(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "evaluate",
+        "score the generator and its rivals on held-out phantoms and real crops",
+        "  structdiff evaluate evaluate.yaml --out reports/first",
+    )
+    parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the evaluation")
+    parser.add_argument("--out", metavar="DIR", help="report folder (default: 'out' in the YAML file)")
+    _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_doctor(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "doctor",
+        "say what is installed, which device works and which volume fits",
+        "  structdiff doctor\n  structdiff doctor --json",
+    )
+    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (default auto: all)")
+    _add_json(parser)
+
+
+def _add_work(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "work",
+        "run a job file and print one JSON event per line (the worker behind 3D Slicer)",
+        "  structdiff work job.json",
+    )
+    parser.add_argument("job", metavar="JOB.json", help="a job: verb, inputs, settings, seed, out, device")
+    _add_json(parser)

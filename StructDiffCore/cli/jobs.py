@@ -1,0 +1,38 @@
+"""Parsed arguments as a Job, the same noun that Slicer and the cluster send."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from StructDiffCore.config.messages import Job
+
+SETTINGS = ("model", "steps", "sampler", "tile", "samples", "scheme", "resample", "correspondence", "resume")
+"""Arguments that travel as settings; those left at None are not sent."""
+
+
+def job_of(arguments: Namespace) -> Job:
+    """The job that a command line other than ``work`` asks for."""
+    from StructDiffCore.config.messages import Job
+
+    given = vars(arguments)
+    return Job(
+        verb=given["verb"],
+        inputs=_inputs(given),
+        settings={name: given[name] for name in SETTINGS if given.get(name) is not None},
+        out=given.get("out") or "",
+        seed=given.get("seed", 0),
+        device=given.get("device", "auto"),
+    )
+
+
+def _inputs(given: dict[str, Any]) -> dict[str, str]:
+    inputs: dict[str, str] = {}
+    if "mask" in given:
+        inputs["mask"] = given["mask"]
+    if given.get("template"):
+        inputs["template_image"], inputs["template_mask"] = given["template"]
+    if "config" in given:
+        inputs["config"] = given["config"]
+    return inputs

@@ -1,0 +1,133 @@
+"""SynthesisRequest: everything ``structdiff synthesize`` was asked for, checked before anything is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from StructDiffCore.domain import StructDiffError
+
+from .devices import checked_device_name
+from .messages import Job
+from .presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS, TILE_MULTIPLE
+
+KNOWN_SETTINGS = ("model", "samples", "steps", "scheme", "resample", "tile", "sampler", "correspondence")
+MAX_SAMPLES = 1000
+MAX_STEPS = 1000
+SEED_LIMIT = 2**63
+
+
+@dataclass(frozen=True)
+class GeneratorRequest:
+    """Which weights make the volume, and how."""
+
+    model: str
+    """Name of shipped weights or path of a safetensors file."""
+    sampler: str
+    steps: int
+    """Denoising steps."""
+    tile: int | None
+    """Tile edge in voxels, None for what fits."""
+    seed: int
+    device: str
+
+    @classmethod
+    def from_job(cls, job: Job) -> GeneratorRequest:
+        """The job's generator settings; refuses unknown samplers and devices and numbers out of range."""
+        settings = job.settings
+        sampler = settings.get("sampler", DEFAULT_SAMPLER)
+        if sampler not in SAMPLERS:
+            raise StructDiffError(f"unknown sampler '{sampler}'", f"choose one of {', '.join(SAMPLERS)}")
+        return cls(
+            model=str(settings.get("model", DEFAULT_MODEL)),
+            sampler=sampler,
+            steps=_whole(settings, "steps", SAMPLERS[sampler].steps, 1, MAX_STEPS),
+            tile=_tile(settings),
+            seed=_whole({"seed": job.seed}, "seed", 0, 0, SEED_LIMIT - 1),
+            device=checked_device_name(job.device),
+        )
+
+
+@dataclass(frozen=True)
+class SynthesisRequest:
+    """A mask, a template pair, how many volumes, and how the generator runs."""
+
+    mask: Path
+    template_image: Path
+    template_mask: Path
+    samples: int
+    scheme: str | None
+    resample: bool
+    correspondence: Mapping[int, int]
+    """Target label -> template label it looks like."""
+    generator: GeneratorRequest
+
+    @classmethod
+    def from_job(cls, job: Job) -> SynthesisRequest:
+        """Read a ``synthesize`` job; refuses missing inputs, unknown settings and numbers out of range."""
+        unknown = sorted(set(job.settings) - set(KNOWN_SETTINGS))
+        if unknown:
+            raise StructDiffError(f"unknown settings {unknown} for synthesize", f"use only {', '.join(KNOWN_SETTINGS)}")
+        return cls(
+            mask=_path(job, "mask", "mask"),
+            template_image=_path(job, "template_image", "template image"),
+            template_mask=_path(job, "template_mask", "template mask"),
+            samples=_whole(job.settings, "samples", 1, 1, MAX_SAMPLES),
+            scheme=job.settings.get("scheme"),
+            resample=bool(job.settings.get("resample", False)),
+            correspondence=_correspondence(job.settings.get("correspondence")),
+            generator=GeneratorRequest.from_job(job),
+        )
+
+
+def _path(job: Job, role: str, words: str) -> Path:
+    given = job.inputs.get(role)
+    if not given:
+        raise StructDiffError(f"the job names no {words}", f"give inputs.{role}")
+    return Path(given)
+
+
+def _whole(settings: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
+    value = settings.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise StructDiffError(f"{name} is {value!r}, expected a whole number", f"give {name} from {low} to {high}")
+    if not low <= value <= high:
+        raise StructDiffError(f"{name} is {value}, expected {low} to {high}", f"give a number in that range for {name}")
+    return value
+
+
+def _tile(settings: Mapping[str, Any]) -> int | None:
+    if settings.get("tile") is None:
+        return None
+    tile = _whole(settings, "tile", 64, 16, 1024)
+    if tile % TILE_MULTIPLE:
+        raise StructDiffError(
+            f"tile is {tile}, expected a multiple of {TILE_MULTIPLE}", f"give for example {tile - tile % TILE_MULTIPLE}"
+        )
+    return tile
+
+
+def _correspondence(given: Any) -> Mapping[int, int]:
+    """From ["9=3", "10=2"], {"9": 3} or the path of a JSON file holding the latter."""
+    if not given:
+        return {}
+    if isinstance(given, (list, tuple)) and len(given) == 1 and str(given[0]).endswith(".json"):
+        given = _json_object(Path(given[0]))
+    pairs = given.items() if isinstance(given, Mapping) else [str(item).partition("=")[::2] for item in given]
+    try:
+        return {int(target): int(source) for target, source in pairs}
+    except (TypeError, ValueError):
+        raise StructDiffError(f"the correspondence {given!r} is not made of pairs of labels", "write it as 9=3 10=2") from None
+
+
+def _json_object(path: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StructDiffError(f"{path} is not a readable JSON file ({error})", 'write it as {"9": 3, "10": 2}') from None
+    if not isinstance(content, dict):
+        raise StructDiffError(f"{path} holds no JSON object", 'write it as {"9": 3, "10": 2}')
+    return content

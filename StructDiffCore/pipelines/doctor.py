@@ -1,0 +1,116 @@
+"""``structdiff doctor``: what is installed, which device works, what fits."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from StructDiffCore import __version__
+from StructDiffCore.config.devices import checked_device_name
+from StructDiffCore.config.messages import Event, Job, progress
+
+PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "numba", "scikit-image", "networkx", "safetensors", "matplotlib")
+BYTES_PER_VOXEL = 64
+"""Whole-volume arrays of a synthesis: two images, conditions, labels, sums of tiles."""
+FIXED_BYTES = 2 * 2**30
+"""Interpreter, libraries, network and one tile's activations."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the table."""
+
+    state: Literal["ok", "note", "missing"]
+    what: str
+    found: str
+
+
+def run(job: Job) -> Iterator[Event]:
+    """Yield ``finished`` with ``checks`` (state, what, found) and ``ok`` (nothing is missing)."""
+    checked_device_name(job.device)
+    stages = (_software, _machine, _devices, _weights)
+    checks: list[Check] = []
+    for done, stage in enumerate(stages):
+        yield progress("examining", done, len(stages))
+        checks += stage(job)
+    healthy = all(check.state != "missing" for check in checks)
+    yield Event("finished", {"ok": healthy, "checks": [asdict(check) for check in checks]})
+
+
+def _software(job: Job) -> list[Check]:
+    system = Check("ok", "structdiff", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
+    return [system, Check("ok", "interpreter", sys.executable), *(_package(name) for name in PACKAGES)]
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check("ok", name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check("missing", name, f"not installed: pip install {name}")
+
+
+def _machine(job: Job) -> list[Check]:
+    memory = psutil.virtual_memory()
+    edge = largest_cube(memory.available)
+    disk = shutil.disk_usage(Path.cwd())
+    gib = 2**30
+    return [
+        Check("ok", "processor", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, {os.cpu_count()} threads"),
+        Check("ok", "memory", f"{memory.available / gib:.1f} of {memory.total / gib:.1f} GiB available"),
+        Check("ok" if edge >= 128 else "note", "largest volume", f"about {edge} x {edge} x {edge} voxels fit"),
+        Check("ok" if disk.free > gib else "note", "disk here", f"{disk.free / gib:.1f} GiB free in {Path.cwd()}"),
+    ]
+
+
+def largest_cube(available_bytes: int) -> int:
+    """Edge in voxels (a multiple of 16) of the largest cube that a synthesis fits into this much memory."""
+    room = max(0, available_bytes - FIXED_BYTES) / BYTES_PER_VOXEL
+    return int(round(room ** (1 / 3), 6)) // 16 * 16
+
+
+def _devices(job: Job) -> list[Check]:
+    try:
+        import torch
+    except ImportError:
+        return []
+    from .devices import checked_devices, chosen_device
+
+    chosen = chosen_device(job.device)
+    checks = [Check("ok", "torch threads", f"{torch.get_num_threads()}")]
+    for device in checked_devices():
+        used = " (used)" if device.name == str(chosen) else ""
+        state: Literal["ok", "note"] = "ok" if device.works and not device.note else "note"
+        verdict = "a 3D convolution works" if device.works else "a 3D convolution fails"
+        checks.append(Check(state, f"device {device.name}{used}", ", ".join(filter(None, (device.words, verdict, device.note)))))
+    return checks
+
+
+def _weights(job: Job) -> list[Check]:
+    """Every shipped weights file against the SHA-256 its card states."""
+    from StructDiffCore.config.resources import resources_folder
+
+    folder = resources_folder() / "Models"
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        return [Check("missing", "weights", f"none in {folder}")]
+    return [_weights_check(path) for path in files]
+
+
+def _weights_check(path: Path) -> Check:
+    from StructDiffCore.config.checksums import expected_sha256, sha256
+
+    expected = expected_sha256(path)
+    if expected is None:
+        return Check("note", f"weights {path.stem}", f"{path} has no card that states its SHA-256")
+    if sha256(path) != expected:
+        return Check("missing", f"weights {path.stem}", f"{path} is damaged: its SHA-256 differs; install StructDiff again")
+    return Check("ok", f"weights {path.stem}", f"{path.stat().st_size / 2**20:.1f} MiB, SHA-256 {expected[:12]} as stated")
