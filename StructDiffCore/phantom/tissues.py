@@ -47,7 +47,7 @@ class Tissue(IntEnum):
     AORTA = 18
     """Blood of the root, the ascending aorta and the arch."""
     DESCENDING_AORTA = 19
-    """Blood of the descending aorta: same contrast, not part of the cardiac label (in a heart-sized field it is a second piece)."""
+    """Blood of the descending aorta: same contrast, no cardiac label (in a heart-sized field it is a second piece)."""
     PULMONARY_ARTERY = 20
     PULMONARY_VEIN = 21
     """Blood of the pulmonary veins beyond their stubs on the left atrium."""

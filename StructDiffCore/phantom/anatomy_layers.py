@@ -1,0 +1,128 @@
+"""Layers: which two materials share a voxel, from signed distances taken in order from front to back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .anatomy_chambers import HeartShapes, bent, heart_distances
+from .shapes import cut
+from .thorax import ThoraxSizes, thorax_distances
+from .tissues import Tissue as _T
+
+_AIR, _LUNG, _FAT, _PERICARDIAL_FAT, _MUSCLE, _SKIN = (
+    int(t) for t in (_T.AIR, _T.LUNG, _T.FAT, _T.PERICARDIAL_FAT, _T.MUSCLE, _T.SKIN)
+)
+_CORTEX, _MARROW, _CARTILAGE, _LIVER, _STOMACH, _CORD, _AIRWAY = (
+    int(t) for t in (_T.BONE_CORTEX, _T.MARROW, _T.CARTILAGE, _T.LIVER, _T.STOMACH, _T.SPINAL_CORD, _T.AIRWAY)
+)
+_MYOCARDIUM, _HEART_WALL, _VESSEL_WALL, _LA, _LV, _RA, _RV = (
+    int(t) for t in (_T.MYOCARDIUM, _T.HEART_WALL, _T.VESSEL_WALL, _T.LA, _T.LV, _T.RA, _T.RV)
+)
+_AORTA, _DESCENDING, _PULMONARY, _VEIN, _CAVA = (
+    int(t) for t in (_T.AORTA, _T.DESCENDING_AORTA, _T.PULMONARY_ARTERY, _T.PULMONARY_VEIN, _T.VENA_CAVA)
+)
+
+
+class Mixture(NamedTuple):
+    """What fills a voxel so far: the two largest materials, their amounts, and the share still open."""
+
+    first: int
+    first_share: float
+    second: int
+    second_share: float
+    open: float
+
+
+@njit(cache=True, fastmath=True)
+def covered(mixture: Mixture, material: int, distance_mm: float, voxel_mm: float) -> Mixture:
+    """The mixture after a solid at the given signed distance took its part of what is still open."""
+    coverage = min(1.0, max(0.0, 0.5 - distance_mm / voxel_mm))
+    if coverage <= 0.0 or mixture.open <= 0.0:
+        return mixture
+    amount, rest = coverage * mixture.open, mixture.open * (1.0 - coverage)
+    if material == mixture.first:
+        return Mixture(material, mixture.first_share + amount, mixture.second, mixture.second_share, rest)
+    if amount > mixture.first_share:
+        return Mixture(material, amount, mixture.first, mixture.first_share, rest)
+    if amount > mixture.second_share:
+        return Mixture(mixture.first, mixture.first_share, material, amount, rest)
+    return Mixture(mixture.first, mixture.first_share, mixture.second, mixture.second_share, rest)
+
+
+@njit(cache=True, fastmath=True)
+def heart_layers(m: Mixture, x: float, y: float, z: float, heart: HeartShapes, h: float) -> tuple[Mixture, float, float]:
+    """Heart and great vessels; also the distances to the pericardium and to the great vessels."""
+    d = heart_distances(x, y, z, heart)
+    m = covered(m, _AORTA, d.aorta, h)
+    m = covered(m, _LV, d.lv, h)
+    m = covered(m, _PULMONARY, d.pulmonary, h)
+    m = covered(m, _LA, d.la, h)
+    m = covered(m, _RV, d.rv, h)
+    m = covered(m, _RA, d.ra, h)
+    m = covered(m, _MYOCARDIUM, d.myocardium, h)
+    m = covered(m, _DESCENDING, d.descending, h)
+    m = covered(m, _VEIN, d.vein, h)
+    m = covered(m, _CAVA, d.cava, h)
+    m = covered(m, _HEART_WALL, d.heart_wall, h)
+    m = covered(m, _VESSEL_WALL, d.vessel_wall, h)
+    return m, d.pericardium, d.vessels
+
+
+@njit(cache=True, fastmath=True)
+def thorax_layers(m: Mixture, x: float, y: float, z: float, thorax: ThoraxSizes, sac: float, vessels: float, h: float) -> Mixture:
+    """Everything around the heart, from the sac outwards."""
+    t = thorax_distances(x, y, z, thorax)
+    m = covered(m, _AIRWAY, t.airway, h)
+    m = covered(m, _MUSCLE, max(t.oesophagus, 2.0 - vessels), h)
+    m = covered(m, _CORD, t.canal + 2.5, h)
+    m = covered(m, _FAT, t.canal, h)
+    m = covered(m, _MARROW, min(t.vertebra + 1.3, min(t.sternum + 1.4, min(t.rib + 1.6, t.lamina + 1.6))), h)
+    m = covered(m, _CORTEX, min(t.vertebra, min(t.sternum, min(t.rib, t.lamina))), h)
+    m = covered(m, _CARTILAGE, min(t.disc, t.cartilage), h)
+    m = covered(m, _PERICARDIAL_FAT, max(sac, t.cage + 1.0), h)
+    column = min(t.vertebra, t.disc)
+    mediastinum = min(min(vessels, t.oesophagus) - 4.0, min(min(column, t.lamina) - 2.0, t.airway - 3.0))
+    below = cut(t.abdomen, 1.0 - sac, 3.0)
+    if t.cage < h:
+        m = covered(m, _FAT, max(mediastinum, t.cage), h)
+        side = x - thorax.centre_x
+        m = covered(m, _LIVER, max(max(below + 2.0, t.cage + 3.0), -side - 25.0), h)
+        m = covered(m, _STOMACH, max(below + 2.5, t.cage + 5.0), h)
+        m = covered(m, _MUSCLE, max(below, t.cage), h)
+        m = covered(m, _LUNG, t.cage, h)
+    m = covered(m, _MUSCLE, t.muscle, h)
+    m = covered(m, _FAT, t.body + 1.8, h)
+    return covered(m, _SKIN, t.body, h)
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def fill_voxels(
+    affine: NDArray[np.float64],
+    heart: HeartShapes,
+    thorax: ThoraxSizes,
+    voxel_mm: float,
+    tissue: NDArray[np.uint8],
+    second: NDArray[np.uint8],
+    share: NDArray[np.uint8],
+) -> None:
+    """Fill ``tissue``, ``second`` and ``share`` (i, j, k); ``affine`` (3, 4) leads from indices to body mm."""
+    for i in range(tissue.shape[0]):
+        for j in range(tissue.shape[1]):
+            for k in range(tissue.shape[2]):
+                wx = affine[0, 0] * i + affine[0, 1] * j + affine[0, 2] * k + affine[0, 3]
+                wy = affine[1, 0] * i + affine[1, 1] * j + affine[1, 2] * k + affine[1, 3]
+                wz = affine[2, 0] * i + affine[2, 1] * j + affine[2, 2] * k + affine[2, 3]
+                x, y, z = bent(wx, wy, wz, heart.warp)
+                mixture = Mixture(_AIR, 0.0, _AIR, 0.0, 1.0)
+                mixture, sac, vessels = heart_layers(mixture, x, y, z, heart, voxel_mm)
+                if mixture.open > 0.002:
+                    mixture = thorax_layers(mixture, x, y, z, thorax, sac, vessels, voxel_mm)
+                    mixture = covered(mixture, _AIR, -voxel_mm, voxel_mm)
+                tissue[i, j, k] = mixture.first
+                second[i, j, k] = mixture.second if mixture.second_share > 0.0 else mixture.first
+                total = mixture.first_share + mixture.second_share
+                share[i, j, k] = np.uint8(round(255.0 * mixture.first_share / total))

@@ -1,0 +1,81 @@
+"""Heart: the digital heart on a grid, with the truth about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError
+from StructDiffCore.vessels.graph import VesselGraph
+
+from .anatomy import HeartSettings, default_geometry, draw_anatomy, materials_on
+from .anatomy_proportions import Dominance
+from .tissues import cardiac_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Heart:
+    """Materials, labels and vessel trees of one heart on one grid."""
+
+    tissue: NDArray[np.uint8]
+    """Dominant material (i, j, k), values of ``Tissue``."""
+    second: NDArray[np.uint8]
+    """The other material of the voxel."""
+    share: NDArray[np.uint8]
+    """Part of the dominant material, 255 = all of the voxel."""
+    mask: LabelMap
+    trees: Mapping[str, VesselGraph]
+    """Coronary trees "left" and "right", world mm."""
+    dominance: Dominance
+    seed: int
+    geometry: Geometry
+
+    def __post_init__(self) -> None:
+        for name in ("tissue", "second", "share"):
+            voxels = np.ascontiguousarray(getattr(self, name), np.uint8).view()
+            if voxels.shape != self.geometry.shape:
+                raise StructDiffError(
+                    f"the heart's {name} has shape {voxels.shape}, its grid {self.geometry.shape}", "give both for one grid"
+                )
+            voxels.flags.writeable = False
+            object.__setattr__(self, name, voxels)
+        if not self.mask.geometry.same_as(self.geometry):
+            raise StructDiffError("the heart's mask lies on another grid than its tissues", "give both on one grid")
+
+    @classmethod
+    def of_materials(
+        cls,
+        materials: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
+        geometry: Geometry,
+        trees: Mapping[str, VesselGraph],
+        dominance: Dominance,
+        seed: int,
+    ) -> Heart:
+        """A heart whose mask follows from its materials (tissue, second, share)."""
+        mask = LabelMap(cardiac_labels(materials[0]), geometry, CARDIAC)
+        return cls(*materials, mask, trees, dominance, seed, geometry)
+
+    def cropped(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Heart:
+        """The part of the heart that begins at voxel ``start``; the trees stay whole. Raises where the box leaves the grid."""
+        stop = tuple(a + n for a, n in zip(start, shape))
+        if min(start) < 0 or any(b > n for b, n in zip(stop, self.geometry.shape)):
+            raise StructDiffError(
+                f"the crop {start} to {stop} leaves the heart's grid {self.geometry.shape}", "choose a box inside the grid"
+            )
+        box = tuple(slice(a, b) for a, b in zip(start, stop))
+        geometry = self.geometry.cropped(start, shape)
+        materials = (self.tissue[box].copy(), self.second[box].copy(), self.share[box].copy())
+        mask = LabelMap(self.mask.voxels[box].copy(), geometry, self.mask.scheme)
+        return Heart(*materials, mask, self.trees, self.dominance, self.seed, geometry)
+
+
+def digital_heart(
+    seed: int, geometry: Geometry | None = None, spacing_mm: float = 0.8, settings: HeartSettings | None = None
+) -> Heart:
+    """The digital heart of a seed on a grid (by default 128^3 voxels of ``spacing_mm`` centred on the heart)."""
+    anatomy = draw_anatomy(seed, settings)
+    geometry = geometry or default_geometry(anatomy, spacing_mm)
+    return Heart.of_materials(materials_on(anatomy, geometry), geometry, {}, anatomy.dominance, seed)
