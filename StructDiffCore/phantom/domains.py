@@ -21,8 +21,8 @@ class HeldOut:
     contrast_phase: str = "saline_flush"
     """Left heart bright, right heart flushed to nearly unenhanced blood."""
     dominance: str = "left"
-    calcium: float = 0.4
-    """Burden (share of the proximal coronary length with calcified plaque) from which a heart counts as heavily calcified."""
+    calcium_mm3: float = 150.0
+    """Volume of calcified plaque from which a heart counts as heavily calcified."""
     left_minus_right_hu: float = 250.0
     """Blood of the left minus the right ventricle from which a scan counts as flushed."""
 
@@ -81,7 +81,9 @@ class Domain:
     dominances: tuple[str, ...]
     """Coronary dominance of the hearts."""
     calcium_range: Range
-    """Calcium burden of the hearts, 0 to 1 (see ``HeldOut.calcium``)."""
+    """Calcified plaque of the hearts in mm^3."""
+    heavy_calcium: bool
+    """The setting hearts of this domain are drawn with."""
     noise_textures: tuple[str, ...]
     contrast_phases: tuple[str, ...]
     tissue_hu: Mapping[str, Range] = field(default_factory=lambda: TISSUE_HU)
@@ -97,14 +99,16 @@ DOMAINS: Mapping[str, Domain] = {
     "training": Domain(
         "training",
         dominances=("right", "balanced"),
-        calcium_range=(0.0, 0.25),
+        calcium_range=(0.0, HELD_OUT.calcium_mm3),
+        heavy_calcium=False,
         noise_textures=("soft", "bone", "white", "blotchy"),
         contrast_phases=("arterial", "early_arterial", "triple_rule_out", "late"),
     ),
     "held_out": Domain(
         "held_out",
         dominances=(HELD_OUT.dominance,),
-        calcium_range=(HELD_OUT.calcium, 0.8),
+        calcium_range=(HELD_OUT.calcium_mm3, float("inf")),
+        heavy_calcium=True,
         noise_textures=(HELD_OUT.noise_texture,),
         contrast_phases=(HELD_OUT.contrast_phase,),
     ),
@@ -116,3 +120,17 @@ def domain_named(name: str) -> Domain:
     if name not in DOMAINS:
         raise StructDiffError(f"no phantom domain named '{name}'", f"choose one of {sorted(DOMAINS)}")
     return DOMAINS[name]
+
+
+def refuse_held_out(dominance: str, calcium_mm3: float, phase: str, noise_texture: str) -> None:
+    """Raise StructDiffError where a training example shows what is kept from all training."""
+    shown = {
+        f"dominance '{dominance}'": dominance == HELD_OUT.dominance,
+        f"{calcium_mm3:.0f} mm^3 of calcified plaque": calcium_mm3 >= HELD_OUT.calcium_mm3,
+        f"contrast phase '{phase}'": phase == HELD_OUT.contrast_phase,
+        f"noise texture '{noise_texture}'": noise_texture == HELD_OUT.noise_texture,
+    }
+    found = [what for what, seen in shown.items() if seen]
+    if found:
+        fact = f"a training example shows {', '.join(found)}, which is held out"
+        raise StructDiffError(fact, "draw it from the training domain", "internal")

@@ -64,24 +64,25 @@ def _volume(voxels: NDArray[np.float32], geometry: Geometry) -> Volume:
 
 def paint(heart: Body, appearance: Appearance, centre_mm: Point, rng: np.random.Generator) -> NDArray[np.float32]:
     """HU (i, j, k) before the scanner: two-material partial volume and texture."""
-    fields = texture_fields(appearance.texture, heart.geometry, centre_mm, rng)
-    return _mix(heart.tissue, heart.second, heart.share, appearance.hu_table(), appearance.texture.table(), fields)
+    materials = (heart.tissue, heart.second, heart.share)
+    painted = np.zeros(heart.geometry.shape, np.float32)
+    _add(painted, *materials, appearance.hu_table(), np.ones((1, 1, 1), np.float32))
+    table = appearance.texture.table()
+    for component, field in enumerate(texture_fields(appearance.texture, heart.geometry, centre_mm, rng)):
+        _add(painted, *materials, np.ascontiguousarray(table[:, component]), field)
+    return painted
 
 
 @numba.njit(cache=True, fastmath=True)
-def _mix(tissue: Any, second: Any, share: Any, hu: Any, amplitude: Any, fields: Any) -> Any:
-    """share/255 of one tissue and the rest of another, each with its mean and its weighted texture fields."""
-    out = np.empty(tissue.shape, np.float32)
+def _add(painted: Any, tissue: Any, second: Any, share: Any, amplitude: Any, field: Any) -> None:
+    """Add a field, weighted by the amplitudes of the two materials of each voxel; a field of one voxel is a constant."""
+    constant = field.size == 1
     for i in range(tissue.shape[0]):
         for j in range(tissue.shape[1]):
             for k in range(tissue.shape[2]):
-                first, other, part = tissue[i, j, k], second[i, j, k], np.float32(share[i, j, k]) / np.float32(255.0)
-                value = part * hu[first] + (np.float32(1.0) - part) * hu[other]
-                for c in range(fields.shape[0]):
-                    weight = part * amplitude[first, c] + (np.float32(1.0) - part) * amplitude[other, c]
-                    value += weight * fields[c, i, j, k]
-                out[i, j, k] = value
-    return out
+                part = np.float32(share[i, j, k]) / np.float32(255.0)
+                weight = part * amplitude[tissue[i, j, k]] + (np.float32(1.0) - part) * amplitude[second[i, j, k]]
+                painted[i, j, k] += weight * (field[0, 0, 0] if constant else field[i, j, k])
 
 
 def expose(sharp: NDArray[np.float32], appearance: Appearance, geometry: Geometry, centre_mm: Point) -> NDArray[np.float32]:

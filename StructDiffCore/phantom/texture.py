@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +13,14 @@ from StructDiffCore.domain import Geometry
 from .noise import Frequencies, Point, gaussian_field
 from .tissues import BLOOD, Tissue
 
-COMPONENTS = ("grain", "strands", "spots", "clouds", "gravity", "shading")
-"""grain: fine even mottle; strands: thin bright sheets; spots: small bright blobs; clouds: slow waves inside a tissue;
+COMPONENTS = ("grain", "strands", "twigs", "clouds", "gravity", "shading")
+"""grain: fine even mottle; strands: thin bright sheets; twigs: thin bright curves; clouds: slow waves inside a tissue;
 gravity: mm towards the back; shading: very slow waves over everything."""
 
 RIGHT_HEART = (Tissue.RA, Tissue.RV, Tissue.VENA_CAVA)
 UNSHADED = (Tissue.AIR, Tissue.AIRWAY)
+STRAND_WIDTH, TWIG_WIDTH = np.float32(0.25), np.float32(0.35)
+"""Of sheets and curves, in units of the spread of the field they follow: about a quarter and a third of the mesh."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,11 @@ class Texture:
     amplitude_hu: Mapping[str, Mapping[str, float]]
     """HU (standard deviation; for gravity HU per mm) by tissue name and component; missing means none."""
     fine_mm: float = 1.0
-    """Length of grain and spots."""
+    """Length of grain."""
     strand_mm: float = 2.5
     """Mesh of strands."""
+    twig_mm: float = 2.5
+    """Mesh of twigs."""
     cloud_mm: float = 9.0
     shading_hu: float = 4.0
     """Spread of the slow shading in tissue (0 HU material; scaled by density)."""
@@ -49,7 +53,7 @@ class Texture:
 
 
 RANGES_HU: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "LUNG": {"grain": (4.0, 18.0), "strands": (4.0, 25.0), "spots": (15.0, 60.0), "clouds": (4.0, 25.0), "gravity": (0.0, 0.7)},
+    "LUNG": {"grain": (4.0, 18.0), "strands": (4.0, 25.0), "twigs": (15.0, 60.0), "clouds": (4.0, 25.0), "gravity": (0.0, 0.7)},
     "FAT": {"grain": (0.0, 3.0), "strands": (2.0, 14.0), "clouds": (0.0, 4.0)},
     "PERICARDIAL_FAT": {"grain": (0.0, 3.0), "strands": (3.0, 18.0), "clouds": (0.0, 6.0)},
     "MUSCLE": {"grain": (0.0, 4.0), "strands": (-14.0, -3.0), "clouds": (1.0, 8.0)},
@@ -80,23 +84,29 @@ def draw_texture(mixing_hu: float, rng: np.random.Generator) -> Texture:
         amplitudes,
         fine_mm=float(rng.uniform(0.5, 1.3)),
         strand_mm=float(rng.uniform(1.5, 4.0)),
+        twig_mm=float(rng.uniform(1.5, 3.5)),
         cloud_mm=float(rng.uniform(5.0, 13.0)),
         shading_hu=float(rng.uniform(0.0, 9.0)),
         shading_mm=float(rng.uniform(25.0, 60.0)),
     )
 
 
-def texture_fields(texture: Texture, geometry: Geometry, centre_mm: Point, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The components (len(COMPONENTS), i, j, k), zero mean and unit spread except gravity (mm behind ``centre_mm``)."""
-    fields = np.empty((len(COMPONENTS), *geometry.shape), np.float32)
+def texture_fields(
+    texture: Texture, geometry: Geometry, centre_mm: Point, rng: np.random.Generator
+) -> Iterator[NDArray[np.float32]]:
+    """The components in order, one (i, j, k) field at a time: zero mean, unit spread; gravity in mm behind ``centre_mm``."""
     fine = smooth_field(texture.fine_mm, geometry, rng)
-    fields[0] = fine
-    fields[1] = _standard(np.exp(-((smooth_field(texture.strand_mm, geometry, rng) / np.float32(0.25)) ** 2)))
-    fields[2] = _standard(np.maximum(fine - np.float32(1.1), 0.0))
-    fields[3] = smooth_field(texture.cloud_mm, geometry, rng)
-    fields[4] = _mm_behind(geometry, centre_mm)
-    fields[5] = smooth_field(texture.shading_mm, geometry, rng)
-    return fields
+    yield fine
+    yield _standard(np.exp(-((smooth_field(texture.strand_mm, geometry, rng) / STRAND_WIDTH) ** 2)))
+    yield _standard(_curves(smooth_field(texture.twig_mm, geometry, rng), smooth_field(texture.twig_mm, geometry, rng)))
+    yield smooth_field(texture.cloud_mm, geometry, rng)
+    yield _mm_behind(geometry, centre_mm)
+    yield smooth_field(texture.shading_mm, geometry, rng)
+
+
+def _curves(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bright thin curves where both fields vanish: twigs of vessels."""
+    return np.exp(-(first**2 + second**2) / TWIG_WIDTH**2)
 
 
 def smooth_field(length_mm: float, geometry: Geometry, rng: np.random.Generator) -> NDArray[np.float32]:
