@@ -11,6 +11,7 @@ from StructDiffCore.domain import Geometry
 
 from .anatomy_chambers import HeartShapes
 from .anatomy_landmarks import HeartFrame, heart_shapes
+from .anatomy_lattice import Lattice
 from .anatomy_layers import fill_voxels
 from .anatomy_proportions import Dominance, Proportions, draw_proportions
 from .thorax import ThoraxSizes, thorax_sizes
@@ -66,5 +67,8 @@ def materials_on(anatomy: Anatomy, geometry: Geometry) -> tuple[NDArray[np.uint8
     """Dominant material, second material and share (i, j, k), without coronaries and lung vessels."""
     tissue, second, share = (np.zeros(geometry.shape, np.uint8) for _ in range(3))
     voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
-    fill_voxels(np.ascontiguousarray(geometry.affine[:3]), anatomy.shapes, anatomy.thorax, voxel_mm, tissue, second, share)
+    corners = geometry.to_world(np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T)
+    lattice = Lattice.around(anatomy.shapes, anatomy.thorax, corners.min(axis=0), corners.max(axis=0))
+    affine = np.ascontiguousarray(geometry.affine[:3])
+    fill_voxels(affine, lattice.values, lattice.corner_mm, lattice.cell_mm, anatomy.thorax, voxel_mm, tissue, second, share)
     return tissue, second, share

@@ -1,7 +1,8 @@
 """Proportions: every number in which one digital heart differs from the next, drawn first, applied later.
 
 Ranges: LV volume 75-150 ml and wall 6-12 mm in diastole (Maceira 2006, Kawut 2014), aortic root 28-40 mm and ascending
-aorta 26-38 mm (Wolak 2008), pulmonary trunk 22-30 mm (Truong 2012), left atrium 60-110 ml and right ventricle by eye from cardiac CT.
+aorta 26-38 mm (Wolak 2008), pulmonary trunk 22-30 mm (Truong 2012), left atrium 60-110 ml and right
+ventricle by eye from cardiac CT.
 """
 
 from __future__ import annotations
