@@ -1,0 +1,61 @@
+"""ConditionEncoder: prior, distances, template and label slots to features per U-Net level; once per tile, no noise enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import Downsample, ResidualBlock
+from .condition_tensors import MAP_NAMES, ConditionTensors
+from .network_settings import NetworkSettings
+from .space_to_depth import space_to_depth
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What all sampling steps of one tile share."""
+
+    levels: tuple[Tensor, ...]
+    """One [B, C_l, I/2^(l+1), ...] per U-Net level."""
+    detail: Tensor
+    """[B, 6, I, J, K]: the maps at full resolution, for the head."""
+
+
+class SlotEmbedding(nn.Module):
+    """Labels enter by what their region codes say, never by their number: a sum over slots, so their order cannot matter."""
+
+    def __init__(self, code_length: int, features: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(code_length, 64), nn.SiLU(), nn.Linear(64, features))
+
+    def forward(self, occupancy: Tensor, codes: Tensor) -> Tensor:
+        """[B, S, i, j, k] shares and [B, S, code_length] codes -> [B, features, i, j, k]."""
+        return torch.einsum("bsijk,bsf->bfijk", occupancy, self.mlp(codes).to(occupancy.dtype))
+
+
+class ConditionEncoder(nn.Module):
+    """Residual blocks on the way down; every level's result is handed to the U-Net."""
+
+    def __init__(self, settings: NetworkSettings) -> None:
+        super().__init__()
+        channels = settings.channels
+        self.slots = SlotEmbedding(settings.code_length, settings.slot_features)
+        self.stem = nn.Conv3d(8 * len(MAP_NAMES) + settings.slot_features, channels[0], 3, padding=1)
+        self.downs = nn.ModuleList(Downsample(a, b) for a, b in zip(channels[:-1], channels[1:]))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(c) for _ in range(n))) for c, n in zip(channels, settings.condition_blocks)
+        )
+
+    def forward(self, condition: ConditionTensors) -> Features:
+        dtype = self.stem.weight.dtype
+        maps = condition.maps.to(dtype)
+        labels = self.slots(condition.occupancy.to(dtype), condition.codes.to(dtype))
+        stacked = torch.cat([space_to_depth(maps), labels.to(dtype)], 1).contiguous(memory_format=torch.channels_last_3d)
+        level = self.blocks[0](self.stem(stacked))
+        levels = [level]
+        for down, blocks in zip(self.downs, self.blocks[1:]):
+            level = blocks(down(level))
+            levels.append(level)
+        return Features(tuple(levels), maps)
