@@ -1,0 +1,93 @@
+"""The composite label map: target labels over the aligned template's tissue, as rows (slots) of a table of region codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from StructDiffCore.domain import LabelScheme
+
+from .pseudo_labels import PSEUDO_BASE, PSEUDO_NAMES, TYPICAL_HU
+from .region_code import RegionCode, code_for
+
+
+@dataclass(frozen=True, eq=False)
+class Slots:
+    """Composite maps of target and template with what each slot means."""
+
+    target: NDArray[np.int16]
+    """(i, j, k): the target's slot of every voxel."""
+    template: NDArray[np.int16]
+    """(i, j, k): the aligned template's."""
+    codes: NDArray[np.float32]
+    """(S, CODE_LENGTH)."""
+    medians: tuple[float, ...]
+    """HU each slot is painted with, length S."""
+    origins: Mapping[int, str]
+    """Target label -> "template", "correspondence:7", "group:6" or "null"."""
+
+    def moved(self, change: Callable[[NDArray], NDArray]) -> Slots:
+        """The same slots after a change of the grid (a crop)."""
+        return Slots(change(self.target), change(self.template), self.codes, self.medians, self.origins)
+
+
+def composite_slots(
+    target_labels: NDArray[np.integer],
+    template_labels: NDArray[np.integer],
+    pseudo: NDArray[np.integer],
+    codes: Mapping[int, RegionCode],
+    scheme: LabelScheme | None,
+    *,
+    target_values: Iterable[int] | None = None,
+    correspondence: Mapping[int, int] | None = None,
+) -> Slots:
+    """Slots of all voxels (i, j, k); see ``condition_source`` for the arguments.
+
+    Order: target labels, the template's labels, pseudo-labels. A target label is painted with its code's median; a template
+    label the target does not use stays in place as context; every other unlabelled voxel takes its pseudo-label.
+    """
+    in_target = _values(target_labels) if target_values is None else sorted({int(v) for v in target_values} - {0})
+    in_template = [v for v in _values(template_labels) if v in codes]
+    meanings = {v: code_for(v, codes, scheme, correspondence) for v in in_target}
+    used = set(in_target) | set((correspondence or {}).values())
+    table = (
+        [meanings[v][0] for v in in_target]
+        + [codes[v] for v in in_template]
+        + [_pseudo_code(c, codes) for c in range(len(PSEUDO_NAMES))]
+    )
+    first_template, first_pseudo = len(in_target), len(in_target) + len(in_template)
+
+    tissue = (pseudo - (PSEUDO_BASE - first_pseudo)).astype(np.int16)
+    template = _overlay(template_labels, {v: first_template + n for n, v in enumerate(in_template)}, tissue)
+    carried = {v: first_template + n for n, v in enumerate(in_template) if v not in used}
+    around = _overlay(template_labels, carried, tissue)
+    target = _overlay(target_labels, {v: n for n, v in enumerate(in_target)}, around)
+    return Slots(
+        target,
+        template,
+        np.stack([code.vector for code in table]),
+        tuple(code.median_hu for code in table),
+        {v: origin for v, (_, origin) in meanings.items()},
+    )
+
+
+def _pseudo_code(number: int, codes: Mapping[int, RegionCode]) -> RegionCode:
+    hu = TYPICAL_HU[number]
+    return codes.get(PSEUDO_BASE + number, RegionCode(hu, hu, hu, pseudo=True, borrowed=True, known=True))
+
+
+def _values(labels: NDArray[np.integer]) -> list[int]:
+    return [int(v) for v in np.flatnonzero(np.bincount(labels.ravel())) if v != 0]
+
+
+def _overlay(labels: NDArray[np.integer], slot_of: Mapping[int, int], below: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Slots of labelled voxels where the label has one, else what lies below."""
+    table = np.full(int(labels.max(initial=0)) + 1, -1, np.int16)
+    for value, slot in slot_of.items():
+        if value < len(table):
+            table[value] = slot
+    above = table[labels]
+    return np.where(above >= 0, above, below)

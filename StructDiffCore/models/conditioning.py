@@ -1,0 +1,211 @@
+"""Conditioning: target labels and aligned template to the maps and codes the network reads; one function for training and synthesis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from StructDiffCore.domain import LabelScheme
+from StructDiffCore.measures.distance import distance_to, signed_distance
+
+from .composite import Slots, composite_slots
+from .painted_prior import DEFAULT_SOFTNESS_MM, paint, soften
+from .pseudo_labels import pseudo_labels
+from .region_code import RegionCode, region_codes
+
+REACH_MM = 8.0
+"""Distances are clipped to this."""
+
+Index = tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionMaps:
+    """What the generator knows about a piece of the target; all maps are float32 (i, j, k)."""
+
+    prior_hu: NDArray[np.float32]
+    """The painted prior P in HU."""
+    edge_distance_mm: NDArray[np.float32]
+    """Unsigned distance to the nearest border between target labels, at most 8 mm."""
+    thin_distance_mm: NDArray[np.float32]
+    """Signed distance to the target's thin labels, negative inside, within +-8 mm."""
+    template_hu: NDArray[np.float32]
+    """The aligned template image in HU; P where it is not known."""
+    template_prior_hu: NDArray[np.float32]
+    """The template's own painted prior: template - template prior shows how a mask looks as an image. P where not known."""
+    template_known: NDArray[np.float32]
+    """1 where the aligned template has an image, else 0."""
+    slots: NDArray[np.int16]
+    """(i, j, k): row of ``codes`` that holds each voxel's region code."""
+    codes: NDArray[np.float32]
+    """(S, CODE_LENGTH)."""
+
+    @property
+    def shape(self) -> Index:
+        return self.slots.shape  # type: ignore[return-value]
+
+    def crop(self, start: Index, shape: Index) -> ConditionMaps:
+        """The piece from voxel ``start``; beyond the border the outermost voxel repeats."""
+        maps = {f.name: _piece(getattr(self, f.name), start, shape) for f in fields(self) if f.name != "codes"}
+        return ConditionMaps(**maps, codes=self.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionSource:
+    """A whole target and its aligned template, from which the maps of any piece are made when asked for."""
+
+    target_labels: NDArray[np.integer]
+    """(i, j, k), 0 = unlabelled."""
+    thin_values: tuple[int, ...]
+    slots: Slots
+    """Composite label maps of target and template, medians and codes."""
+    template_image: NDArray[np.float32]
+    """(i, j, k) in HU, aligned with the target."""
+    known: NDArray[np.bool_]
+    """Where the template has an image."""
+    spacing_mm: NDArray[np.float64]
+    softness_mm: float
+
+    @property
+    def shape(self) -> Index:
+        return self.target_labels.shape  # type: ignore[return-value]
+
+    @property
+    def origins(self) -> dict[int, str]:
+        """Where each target label's code came from, for the manifest."""
+        return dict(self.slots.origins)
+
+    def crop(self, start: Index, shape: Index) -> ConditionMaps:
+        """Maps of the piece from voxel ``start`` (which may leave the volume: the outermost voxel repeats)."""
+        if tuple(start) == (0, 0, 0) and tuple(shape) == self.shape:
+            return self._maps()
+        margin = np.ceil(REACH_MM / self.spacing_mm).astype(int) + 1
+        outer_start = tuple(int(s - m) for s, m in zip(start, margin))
+        outer_shape = tuple(int(n + 2 * m) for n, m in zip(shape, margin))
+        outer = ConditionSource(
+            _piece(self.target_labels, outer_start, outer_shape),
+            self.thin_values,
+            self.slots.moved(lambda a: _piece(a, outer_start, outer_shape)),
+            _piece(self.template_image, outer_start, outer_shape),
+            _piece(self.known, outer_start, outer_shape),
+            self.spacing_mm,
+            self.softness_mm,
+        )
+        return outer._maps().crop(tuple(int(m) for m in margin), shape)
+
+    def _maps(self) -> ConditionMaps:
+        prior = self._painted(self.slots.target)
+        known = self.known
+        return ConditionMaps(
+            prior_hu=prior,
+            edge_distance_mm=_edge_distance(self.target_labels, self.spacing_mm),
+            thin_distance_mm=_thin_distance(self.target_labels, self.thin_values, self.spacing_mm),
+            template_hu=np.where(known, self.template_image, prior).astype(np.float32),
+            template_prior_hu=np.where(known, self._painted(self.slots.template), prior) if known.any() else prior,
+            template_known=known.astype(np.float32),
+            slots=self.slots.target,
+            codes=self.slots.codes,
+        )
+
+    def _painted(self, slots: NDArray[np.int16]) -> NDArray[np.float32]:
+        return soften(paint(slots, dict(enumerate(self.slots.medians))), self.spacing_mm, self.softness_mm)
+
+
+def template_codes(
+    image: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    spacing_mm: ArrayLike,
+    thin_values: Iterable[int] = (),
+    psf_sigma_mm: float = DEFAULT_SOFTNESS_MM,
+) -> dict[int, RegionCode]:
+    """Codes of a whole template, its unlabelled tissue split into pseudo-labels: image (i, j, k) in HU, labels (i, j, k)."""
+    composite = np.where(labels > 0, labels.astype(np.int32), pseudo_labels(image, labels, spacing_mm))
+    return region_codes(image, composite, spacing_mm, thin_values, psf_sigma_mm)
+
+
+def condition_source(
+    target_labels: NDArray[np.integer],
+    template_image: NDArray[np.float32],
+    template_labels: NDArray[np.integer],
+    codes: Mapping[int, RegionCode],
+    spacing_mm: ArrayLike,
+    *,
+    scheme: LabelScheme | None = None,
+    thin_values: Iterable[int] | None = None,
+    target_values: Iterable[int] | None = None,
+    correspondence: Mapping[int, int] | None = None,
+    covered: NDArray[np.bool_] | None = None,
+    template_pseudo: NDArray[np.integer] | None = None,
+    softness_mm: float = DEFAULT_SOFTNESS_MM,
+    drop_template: bool = False,
+) -> ConditionSource:
+    """All arrays are (i, j, k) on the target's grid of ``spacing_mm``; ``codes`` come from the whole template (``template_codes``).
+
+    ``thin_values`` default to the scheme's; ``target_values`` are the labels the *whole* target uses (default: those in
+    ``target_labels``): a template label outside them is carried over as context, one inside them makes way.
+    ``correspondence`` says which template label a target label looks like. ``covered`` is where the aligned template has an
+    image. ``template_pseudo`` spares the pseudo-labels where they are known already. ``drop_template`` hides the template's
+    image maps (its codes and tissue layout stay).
+    """
+    spacing = np.asarray(spacing_mm, float)
+    known = np.ones(target_labels.shape, bool) if covered is None else np.asarray(covered, bool)
+    pseudo = pseudo_labels(template_image, template_labels, spacing, covered) if template_pseudo is None else template_pseudo
+    slots = composite_slots(
+        target_labels, template_labels, pseudo, codes, scheme, target_values=target_values, correspondence=correspondence
+    )
+    thin = tuple(thin_values) if thin_values is not None else (scheme.thin_values if scheme else ())
+    if drop_template:
+        known = np.zeros_like(known)
+    return ConditionSource(target_labels, thin, slots, template_image, known, spacing, softness_mm)
+
+
+def build_condition(
+    target_labels: NDArray[np.integer],
+    template_image: NDArray[np.float32],
+    template_labels: NDArray[np.integer],
+    codes: Mapping[int, RegionCode],
+    spacing_mm: ArrayLike,
+    **options: object,
+) -> ConditionMaps:
+    """Maps of all voxels given: ``condition_source`` (same arguments) asked for the whole. Give crops a margin of 8 mm."""
+    source = condition_source(target_labels, template_image, template_labels, codes, spacing_mm, **options)  # type: ignore[arg-type]
+    return source.crop((0, 0, 0), source.shape)
+
+
+def _edge_distance(labels: NDArray[np.integer], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
+    borders = _border_voxels(labels)
+    if not borders.any():
+        return np.full(labels.shape, REACH_MM, np.float32)
+    return np.minimum(distance_to(borders, spacing) + np.float32(0.5 * spacing.mean()), np.float32(REACH_MM))
+
+
+def _border_voxels(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Voxels with a face neighbour of another label."""
+    borders = np.zeros(labels.shape, bool)
+    for axis in range(3):
+        moved, marked = np.moveaxis(labels, axis, 0), np.moveaxis(borders, axis, 0)
+        changes = moved[1:] != moved[:-1]
+        marked[1:] |= changes
+        marked[:-1] |= changes
+    return borders
+
+
+def _thin_distance(
+    labels: NDArray[np.integer], thin_values: tuple[int, ...], spacing: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    thin = np.isin(labels, thin_values)
+    if not thin.any():
+        return np.full(labels.shape, REACH_MM, np.float32)
+    return np.clip(signed_distance(thin, spacing), -REACH_MM, REACH_MM)
+
+
+def _piece(array: NDArray, start: tuple[int, ...], shape: tuple[int, ...]) -> NDArray:
+    """Sub-array from ``start``; indices beyond the border repeat the outermost voxel."""
+    inside = all(s >= 0 and s + n <= size for s, n, size in zip(start, shape, array.shape))
+    if inside:
+        return np.ascontiguousarray(array[tuple(slice(s, s + n) for s, n in zip(start, shape))])
+    index = [np.clip(np.arange(s, s + n), 0, size - 1) for s, n, size in zip(start, shape, array.shape)]
+    return array[np.ix_(*index)]
