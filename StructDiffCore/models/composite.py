@@ -53,11 +53,8 @@ def composite_slots(
     in_template = [v for v in _values(template_labels) if v in codes]
     meanings = {v: code_for(v, codes, scheme, correspondence) for v in in_target}
     used = set(in_target) | set((correspondence or {}).values())
-    table = (
-        [meanings[v][0] for v in in_target]
-        + [codes[v] for v in in_template]
-        + [_pseudo_code(c, codes) for c in range(len(PSEUDO_NAMES))]
-    )
+    table = [meanings[v][0] for v in in_target] + [codes[v] for v in in_template]
+    table += [_pseudo_code(number, codes) for number in range(len(PSEUDO_NAMES))]
     first_template, first_pseudo = len(in_target), len(in_target) + len(in_template)
 
     tissue = (pseudo - (PSEUDO_BASE - first_pseudo)).astype(np.int16)

@@ -1,4 +1,4 @@
-"""Conditioning: target labels and aligned template to the maps and codes the network reads; one function for training and synthesis."""
+"""Conditioning: target labels and aligned template to the network's maps and codes, in training and synthesis alike."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class ConditionMaps:
 
     @property
     def shape(self) -> Index:
-        return self.slots.shape  # type: ignore[return-value]
+        return self.slots.shape
 
     def crop(self, start: Index, shape: Index) -> ConditionMaps:
         """The piece from voxel ``start``; beyond the border the outermost voxel repeats."""
@@ -71,7 +71,7 @@ class ConditionSource:
 
     @property
     def shape(self) -> Index:
-        return self.target_labels.shape  # type: ignore[return-value]
+        return self.target_labels.shape
 
     @property
     def origins(self) -> dict[int, str]:
@@ -83,8 +83,8 @@ class ConditionSource:
         if tuple(start) == (0, 0, 0) and tuple(shape) == self.shape:
             return self._maps()
         margin = np.ceil(REACH_MM / self.spacing_mm).astype(int) + 1
-        outer_start = tuple(int(s - m) for s, m in zip(start, margin))
-        outer_shape = tuple(int(n + 2 * m) for n, m in zip(shape, margin))
+        outer_start = _triple(np.asarray(start) - margin)
+        outer_shape = _triple(np.asarray(shape) + 2 * margin)
         outer = ConditionSource(
             _piece(self.target_labels, outer_start, outer_shape),
             self.thin_values,
@@ -94,7 +94,7 @@ class ConditionSource:
             self.spacing_mm,
             self.softness_mm,
         )
-        return outer._maps().crop(tuple(int(m) for m in margin), shape)
+        return outer._maps().crop(_triple(margin), shape)
 
     def _maps(self) -> ConditionMaps:
         prior = self._painted(self.slots.target)
@@ -142,7 +142,7 @@ def condition_source(
     softness_mm: float = DEFAULT_SOFTNESS_MM,
     drop_template: bool = False,
 ) -> ConditionSource:
-    """All arrays are (i, j, k) on the target's grid of ``spacing_mm``; ``codes`` come from the whole template (``template_codes``).
+    """All arrays are (i, j, k) on the target's grid of ``spacing_mm``; ``codes`` are the whole template's (``template_codes``).
 
     ``thin_values`` default to the scheme's; ``target_values`` are the labels the *whole* target uses (default: those in
     ``target_labels``): a template label outside them is carried over as context, one inside them makes way.
@@ -193,16 +193,19 @@ def _border_voxels(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     return borders
 
 
-def _thin_distance(
-    labels: NDArray[np.integer], thin_values: tuple[int, ...], spacing: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    thin = np.isin(labels, thin_values)
+def _thin_distance(labels: NDArray[np.integer], values: tuple[int, ...], spacing: NDArray[np.float64]) -> NDArray[np.float32]:
+    thin = np.isin(labels, values)
     if not thin.any():
         return np.full(labels.shape, REACH_MM, np.float32)
     return np.clip(signed_distance(thin, spacing), -REACH_MM, REACH_MM)
 
 
-def _piece(array: NDArray, start: tuple[int, ...], shape: tuple[int, ...]) -> NDArray:
+def _triple(numbers: NDArray[np.int64]) -> Index:
+    i, j, k = (int(n) for n in numbers)
+    return i, j, k
+
+
+def _piece(array: NDArray, start: Index, shape: Index) -> NDArray:
     """Sub-array from ``start``; indices beyond the border repeat the outermost voxel."""
     inside = all(s >= 0 and s + n <= size for s, n, size in zip(start, shape, array.shape))
     if inside:

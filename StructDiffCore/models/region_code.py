@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -159,7 +160,7 @@ class _Regions:
         centred = (image - medians[compact]) * weight
         smooth = [_mean_within(centred, weight, sigma / self.spacing) for sigma in BAND_SIGMAS_MM]
         levels = [centred, *smooth]
-        bands = [(fine - coarse) * weight for fine, coarse in zip(levels[:-1], levels[1:])]
+        bands = [(fine - coarse) * weight for fine, coarse in pairwise(levels)]
         self.bands = [band.ravel()[self.order] for band in bands]
         texture = (centred - smooth[-1]) * weight
         self.squares = (texture * texture).ravel()[self.order]
