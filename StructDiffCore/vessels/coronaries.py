@@ -12,7 +12,7 @@ from StructDiffCore.domain import StructDiffError
 
 from .branch import Branch
 from .graph import VesselGraph
-from .growth import Start, grow_along, grow_side_branch
+from .growth import KeepOff, Start, grow_along, grow_side_branch
 from .polyline import tangents
 from .surface import Surface
 from .taper import tapered
@@ -91,13 +91,17 @@ def grow_tree(
 ) -> VesselGraph:
     """One coronary tree from its ostium: the courses, then the side branches that find room, with Huo-Kassab radii.
 
-    Centrelines lie ``depth_mm`` outside the surface and ``clearance_mm`` apart, also from ``obstacles`` (polylines (n, 3), e.g. the other tree).
+    Centrelines lie ``depth_mm`` outside the surface and ``clearance_mm`` apart, also from ``obstacles``: polylines (n, 3),
+    e.g. the other tree's, before which a course ends early too.
     """
     branches: list[Branch] = []
     for course in courses:
         start = ostium if course.parent is None else _end_of(_named(branches, course.parent), course)
         points = grow_along(surface, course.waypoints_mm, depth_mm, rng, course.tortuosity_mm, start)
-        branches.append(_branch(points, course.name, course.parent, branches))
+        if obstacles:
+            points = points[: KeepOff(obstacles, points[0], clearance_mm).free_until(points)]
+        if len(points) > 1:
+            branches.append(_branch(points, course.name, course.parent, branches))
     for side in sides:
         drawn = rng.uniform(size=3)
         if drawn[0] > side.chance or side.parent not in [branch.name for branch in branches]:

@@ -35,7 +35,8 @@ def curved_frame(points_mm: Floats, start_normal: Floats | None = None) -> Frame
 
 
 @njit(cache=True)
-def _double_reflection(points, tangent, first):  # type: ignore[no-untyped-def]
+def _double_reflection(points: Floats, tangent: Floats, first: Floats) -> Floats:
+    """Carry a normal (3,) along points (n, 3) with unit tangents (n, 3)."""
     normal = np.empty_like(points)
     normal[0] = first
     for n in range(len(points) - 1):

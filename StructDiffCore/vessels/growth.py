@@ -115,7 +115,7 @@ def grow_side_branch(
     at = int(np.abs(parent.arclength_mm - np.clip(at_fraction, 0, 1) * parent.length_mm).argmin())
     origin = parent.points_mm[at]
     depth = float(surface.signed_distance(origin[None])[0]) if depth_mm is None else depth_mm
-    keep_off = _KeepOff([parent.points_mm, *obstacles], origin, clearance_mm + 1.5 * tortuosity_mm)
+    keep_off = KeepOff([parent.points_mm, *obstacles], origin, clearance_mm + 1.5 * tortuosity_mm)
     heading = _take_off(surface, origin, tangents(parent.points_mm)[at], np.asarray(direction, float), angle)
     path = _wander(surface, origin, heading, np.asarray(direction, float), turns, depth, keep_off)
     if len(path) < 3:
@@ -123,7 +123,7 @@ def grow_side_branch(
     points = resampled(smoothed(resampled(path, 1.0), 1.5), 1.0)
     points = meander.applied(points, np.cross(normals(surface, points), tangents(points)))
     points = resampled(smoothed(_laid(surface, points, depth, Start(origin)), 1.0), STEP_MM)
-    points = points[: _KeepOff([parent.points_mm, *obstacles], origin, clearance_mm).free_until(points)]
+    points = points[: KeepOff([parent.points_mm, *obstacles], origin, clearance_mm).free_until(points)]
     return points if len(points) > 1 and arclength(points)[-1] >= shortest_mm else None
 
 
@@ -137,7 +137,7 @@ def _take_off(surface: Surface, origin: Floats, tangent: Floats, direction: Floa
 
 
 def _wander(
-    surface: Surface, origin: Floats, heading: Floats, direction: Floats, turns: Floats, depth_mm: float, keep_off: _KeepOff
+    surface: Surface, origin: Floats, heading: Floats, direction: Floats, turns: Floats, depth_mm: float, keep_off: KeepOff
 ) -> Floats:
     """Steps (n, 3) over the surface: drawn turns, a pull towards ``direction``, a push away from what is near."""
     path, along = [origin], 0.0
@@ -163,7 +163,7 @@ def _rotated(vector: Floats, axis: Floats, angle: float) -> Floats:
     return np.asarray(np.cos(angle) * vector + np.sin(angle) * np.cross(axis, vector))
 
 
-class _KeepOff:
+class KeepOff:
     """Existing centrelines and the distance to keep from them, which grows from the take-off on."""
 
     def __init__(self, polylines: Sequence[Floats], origin: Floats, clearance_mm: float) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, StructDiffError
 
+from .branch import Branch
 from .graph import VesselGraph
 from .polyline import simplified
 
@@ -36,14 +37,19 @@ class Capsules:
     @classmethod
     def of(cls, graph: VesselGraph, geometry: Geometry) -> Capsules:
         """The tree's capsules as seen from a grid."""
-        ends, radii, owner, along = [], [], [], []
-        for index, branch in enumerate(graph.branches):
-            keep = simplified(np.column_stack([branch.points_mm, branch.radii_mm]), FOLLOWED_WITHIN_MM)
-            points = geometry.to_index(branch.points_mm[keep]) * np.asarray(geometry.spacing)
-            for chain, values in ((ends, points), (radii, branch.radii_mm[keep]), (along, branch.arclength_mm[keep])):
-                chain.append(np.stack([values[:-1], values[1:]], axis=1))
-            owner.append(np.full(len(points) - 1, index, np.int16))
-        return cls(np.concatenate(ends), np.concatenate(radii), np.concatenate(owner), np.concatenate(along))
+        chains = [_chain(branch, geometry) for branch in graph.branches]
+        owner = np.repeat(np.arange(len(chains), dtype=np.int16), [len(ends) for ends, _, _ in chains])
+        ends, radii, along = (np.concatenate(parts) for parts in zip(*chains))
+        return cls(ends, radii, owner, along)
+
+
+def _chain(branch: Branch, geometry: Geometry) -> tuple[Floats, Floats, Floats]:
+    """Ends (m, 2, 3) in the grid's axes, radii (m, 2) and distances along the branch (m, 2) of its capsules."""
+    keep = simplified(np.column_stack([branch.points_mm, branch.radii_mm]), FOLLOWED_WITHIN_MM)
+    points = geometry.to_index(branch.points_mm[keep]) * np.asarray(geometry.spacing)
+    values = (points, branch.radii_mm[keep], branch.arclength_mm[keep])
+    ends, radii, along = (np.stack([chain[:-1], chain[1:]], axis=1) for chain in values)
+    return ends, radii, along
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,56 +92,55 @@ def paint_tree(graph: VesselGraph, geometry: Geometry, reach_mm: float = 4.0) ->
 
 
 def paint_distance(graph: VesselGraph, geometry: Geometry, reach_mm: float = 4.0) -> tuple[Distance, NDArray[np.int16]]:
-    """Signed distance (i, j, k) float32 in mm to the tubes (negative inside, ``reach_mm`` beyond) and nearest branch (-1 beyond)."""
+    """Signed distance (i, j, k) in mm to the tubes (negative inside, ``reach_mm`` beyond), and nearest branch (-1 beyond)."""
     painted = paint_tree(graph, geometry, reach_mm)
     return painted.distance_mm, painted.branch
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _paint(distance, capsule, ends, radii, spacing, reach):  # type: ignore[no-untyped-def]
-    """Lower ``distance`` by every capsule in its bounding box; distances as in Quilez, "Round cone - exact"."""
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
+def _paint(distance: Distance, capsule: NDArray[np.int32], ends: Floats, radii: Floats, spacing: Floats, reach: float) -> None:
+    """Lower ``distance`` by every capsule within its bounding box, past voxels that it cannot bring nearer."""
     for m in range(len(ends)):
-        a, b, r1, r2 = ends[m, 0], ends[m, 1], radii[m, 0], radii[m, 1]
-        thick = max(r1, r2)
-        for axis in range(3):
-            first, last = min(a[axis], b[axis]) - thick - reach, max(a[axis], b[axis]) + thick + reach
-            low[axis] = max(0, np.int64(np.ceil(first / spacing[axis])))
-            high[axis] = min(distance.shape[axis] - 1, np.int64(np.floor(last / spacing[axis])))
-        bx, by, bz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
-        h = np.sqrt(bx * bx + by * by + bz * bz)
-        swallowed = h <= abs(r1 - r2)  # one end sphere holds the other
-        inverse = 0.0 if h == 0 else 1 / h
-        sine = 0.0 if swallowed else (r1 - r2) * inverse
-        cosine = np.sqrt(1 - sine * sine)
-        bound = 0.5 * h + thick
-        mx, my, mz = 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1]), 0.5 * (a[2] + b[2])
-        for i in range(low[0], high[0] + 1):
+        a, b, thick = ends[m, 0], ends[m, 1], radii[m].max()
+        low = np.ceil((np.minimum(a, b) - thick - reach) / spacing)
+        high = np.floor((np.maximum(a, b) + thick + reach) / spacing)
+        middle, axis = 0.5 * (a + b), b - a
+        length = np.sqrt((axis * axis).sum())
+        axis = axis / max(length, 1e-12)
+        bound = 0.5 * length + thick
+        for i in range(max(0, int(low[0])), min(distance.shape[0], int(high[0]) + 1)):
             x = i * spacing[0]
-            for j in range(low[1], high[1] + 1):
+            for j in range(max(0, int(low[1])), min(distance.shape[1], int(high[1]) + 1)):
                 y = j * spacing[1]
-                row2 = (x - mx) ** 2 + (y - my) ** 2
+                row2 = (x - middle[0]) ** 2 + (y - middle[1]) ** 2
                 if row2 > (reach + bound) ** 2:
                     continue
-                for k in range(low[2], high[2] + 1):
+                for k in range(max(0, int(low[2])), min(distance.shape[2], int(high[2]) + 1)):
                     z = k * spacing[2]
                     limit = distance[i, j, k] + bound
-                    if limit <= 0 or row2 + (z - mz) ** 2 >= limit * limit:
+                    if limit <= 0 or row2 + (z - middle[2]) ** 2 >= limit * limit:
                         continue
                     px, py, pz = x - a[0], y - a[1], z - a[2]
                     away2 = px * px + py * py + pz * pz
-                    along = (px * bx + py * by + pz * bz) * inverse
-                    radial = np.sqrt(max(away2 - along * along, 0.0))
-                    slant = cosine * along - sine * radial
-                    if swallowed:
-                        far2 = away2 - 2 * along * h + h * h
-                        d = min(np.sqrt(away2) - r1, np.sqrt(max(far2, 0.0)) - r2)
-                    elif slant < 0:
-                        d = np.sqrt(away2) - r1
-                    elif slant > cosine * h:
-                        d = np.sqrt(radial * radial + (along - h) ** 2) - r2
-                    else:
-                        d = radial * cosine + along * sine - r1
+                    along = px * axis[0] + py * axis[1] + pz * axis[2]
+                    d = _capsule_distance(away2, along, length, radii[m, 0], radii[m, 1])
                     if d < distance[i, j, k]:
                         distance[i, j, k] = d
                         capsule[i, j, k] = m
+
+
+@njit(cache=True, inline="always")
+def _capsule_distance(away2: float, along: float, length: float, r1: float, r2: float) -> float:
+    """Signed distance to a tapered capsule (Quilez, "Round cone - exact") from a point's squared distance and axial position."""
+    if length <= abs(r1 - r2):  # one end sphere holds the other
+        far2 = max(away2 - 2 * along * length + length * length, 0.0)
+        return min(np.sqrt(away2) - r1, np.sqrt(far2) - r2)
+    radial = np.sqrt(max(away2 - along * along, 0.0))
+    sine = (r1 - r2) / length
+    cosine = np.sqrt(1 - sine * sine)
+    slant = cosine * along - sine * radial
+    if slant < 0:
+        return np.sqrt(away2) - r1
+    if slant > cosine * length:
+        return np.sqrt(radial * radial + (along - length) ** 2) - r2
+    return radial * cosine + along * sine - r1

@@ -72,12 +72,12 @@ def project(
     surface: Surface, points_mm: Floats, offset_mm: ArrayLike, steps: int = 4, most_mm: float = 4.0
 ) -> tuple[Floats, Floats]:
     """Points (n, 3) moved to lie ``offset_mm`` outside the surface (Newton steps of at most ``most_mm``), and normals (n, 3)."""
-    points = np.array(points_mm, float)
+    points, offset = np.array(points_mm, float), np.asarray(offset_mm, float)
     normal = np.zeros_like(points)
     for _ in range(steps):
         distance, slope = distance_and_slope(surface, points)
         normal = _unit(slope)
-        excess = (distance - offset_mm) / np.maximum(np.linalg.norm(slope, axis=1), 0.2)
+        excess = (distance - offset) / np.maximum(np.linalg.norm(slope, axis=1), 0.2)
         points -= np.clip(excess, -most_mm, most_mm)[:, None] * normal
     return points, normal
 

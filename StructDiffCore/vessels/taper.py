@@ -1,8 +1,8 @@
 """Taper: radii that shrink with the crown a vessel still feeds, so that the Huo-Kassab law holds at every bifurcation.
 
 The flow of a stretch grows with the length of all vessels behind it (its crown), and radius^(7/3) with the flow
-(Huo and Kassab 2009, 2012: diameter ~ crown length^(3/7)); Murray's law is the same with exponent 3. A crown splits at a bifurcation
-without loss, hence Dm^(7/3) = D1^(7/3) + D2^(7/3), and it dwindles along a branch, hence the taper.
+(Huo and Kassab 2009, 2012: diameter ~ crown length^(3/7)); Murray's law is the same with exponent 3. A crown splits at a
+bifurcation without loss, hence Dm^(7/3) = D1^(7/3) + D2^(7/3), and it dwindles along a branch, hence the taper.
 """
 
 from __future__ import annotations
