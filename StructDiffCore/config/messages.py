@@ -45,10 +45,20 @@ class Job:
         unknown = sorted(set(content) - set(cls.__dataclass_fields__))
         if unknown:
             raise StructDiffError(f"{path} has unknown fields {unknown}", f"use only {sorted(cls.__dataclass_fields__)}")
+        _refuse_wrong_types(path, content)
         return cls(**content)
 
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
+
+
+JOB_TYPES: dict[str, type] = {"verb": str, "inputs": dict, "settings": dict, "out": str, "seed": int, "device": str}
+
+
+def _refuse_wrong_types(path: Path, content: Mapping[str, Any]) -> None:
+    for name, value in content.items():
+        if not isinstance(value, JOB_TYPES[name]) or isinstance(value, bool):
+            raise StructDiffError(f"{path} gives {name} as {value!r}, expected {JOB_TYPES[name].__name__}", "write it again")
 
 
 @dataclass(frozen=True)

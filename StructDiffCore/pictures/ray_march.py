@@ -80,7 +80,6 @@ def _march(  # type: ignore[no-untyped-def]  # numba infers the types
     field, maxima, level, origin, axes, mm_per_pixel, step_mm, reach, rows, columns, value, depth, normal, owner
 ):
     size = depth.shape[0]
-    skip_mm = BLOCK * step_mm  # half a block in mm along the finest axis: never leaps over one
     for row in range(rows[0], rows[1]):
         up = (size / 2 - row - 0.5) * mm_per_pixel
         for column in range(columns[0], columns[1]):
@@ -91,7 +90,7 @@ def _march(  # type: ignore[no-untyped-def]  # numba infers the types
                 y = origin[1] + across * axes[0, 1] + up * axes[1, 1] + eye * axes[2, 1]
                 z = origin[2] + across * axes[0, 2] + up * axes[1, 2] + eye * axes[2, 2]
                 if _is_empty(maxima, level, x, y, z):
-                    eye -= skip_mm if last == 0.0 else step_mm
+                    eye -= _to_next_block(axes, x, y, z)
                     last = 0.0
                     continue
                 here = _at(field, x, y, z)
@@ -109,6 +108,19 @@ def _is_empty(maxima, level, x, y, z):  # type: ignore[no-untyped-def]  # numba 
     if i < 0 or j < 0 or k < 0 or i >= maxima.shape[0] or j >= maxima.shape[1] or k >= maxima.shape[2]:
         return True
     return maxima[i, j, k] < level
+
+
+@njit(cache=True, inline="always")
+def _to_next_block(axes, x, y, z):  # type: ignore[no-untyped-def]  # numba infers the types
+    """Millimetres away from the eye until the ray is just inside the next block."""
+    nearest = 1e9
+    for axis, here in enumerate((x, y, z)):
+        speed = -axes[2, axis]  # index steps per mm away from the eye
+        if speed > 1e-9:
+            nearest = min(nearest, ((math.floor(here / BLOCK) + 1) * BLOCK - here) / speed)
+        elif speed < -1e-9:
+            nearest = min(nearest, (math.floor(here / BLOCK) * BLOCK - here) / speed)
+    return nearest + 1e-3
 
 
 @njit(cache=True)

@@ -75,8 +75,9 @@ def render_surface(
     depth = np.full((fine, fine), -np.inf, np.float32)
     normal = np.zeros((fine, fine, 3), np.float32)
     owner = np.zeros((fine, fine), np.int32)
+    boxes = ndimage.find_objects(label_map.voxels)
     for value in shown:
-        _draw_label(label_map, value, camera, centre, mm_per_pixel, depth, normal, owner)
+        _draw_label(label_map, value, boxes[value - 1], camera, centre, mm_per_pixel, depth, normal, owner)
     colours = _palette(label_map, shown)[owner]
     rgb = _shaded(colours, depth, normal, camera, mm_per_pixel)
     rgb = rgb.reshape(pixels, supersampling, pixels, supersampling, 3).mean(axis=(1, 3))
@@ -98,6 +99,7 @@ def _bounding_sphere(label_map: LabelMap, shown: Sequence[int]) -> tuple[NDArray
 def _draw_label(
     label_map: LabelMap,
     value: int,
+    box: tuple[slice, ...],
     camera: Camera,
     centre: NDArray[np.float64],
     mm_per_pixel: float,
@@ -107,7 +109,6 @@ def _draw_label(
 ) -> None:
     """March every ray through the smoothed indicator of one label; nearer hits overwrite ``depth``, ``normal``, ``owner``."""
     geometry = label_map.geometry
-    box = ndimage.find_objects((label_map.voxels == value).astype(np.uint8))[0]
     start = np.array([side.start - PADDING for side in box])
     indicator = np.pad((label_map.voxels[box] == value).astype(np.float32), PADDING)
     thin = label_map.scheme[value].thin

@@ -17,6 +17,7 @@ import psutil
 from StructDiffCore import __version__
 from StructDiffCore.config.devices import checked_device_name
 from StructDiffCore.config.messages import Event, Job, progress
+from StructDiffCore.domain import StructDiffError
 
 PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "numba", "scikit-image", "networkx", "safetensors", "matplotlib")
 BYTES_PER_VOXEL = 64
@@ -95,7 +96,7 @@ def _devices(job: Job) -> list[Check]:
 
 
 def _weights(job: Job) -> list[Check]:
-    """Every shipped weights file against the SHA-256 its card states."""
+    """Every shipped weights file: readable, of a system of ours, with the SHA-256 its card states."""
     from StructDiffCore.config.resources import resources_folder
 
     folder = resources_folder() / "Models"
@@ -106,11 +107,12 @@ def _weights(job: Job) -> list[Check]:
 
 
 def _weights_check(path: Path) -> Check:
-    from StructDiffCore.config.checksums import expected_sha256, sha256
+    try:
+        from StructDiffCore.systems.weights_file import read_weights
 
-    expected = expected_sha256(path)
-    if expected is None:
-        return Check("note", f"weights {path.stem}", f"{path} has no card that states its SHA-256")
-    if sha256(path) != expected:
-        return Check("missing", f"weights {path.stem}", f"{path} is damaged: its SHA-256 differs; install StructDiff again")
-    return Check("ok", f"weights {path.stem}", f"{path.stat().st_size / 2**20:.1f} MiB, SHA-256 {expected[:12]} as stated")
+        weights = read_weights(path, "structdiff")
+    except ImportError as error:
+        return Check("note", f"weights {path.stem}", f"cannot be read without {error.name}")
+    except StructDiffError as refusal:
+        return Check("missing", f"weights {path.stem}", str(refusal))
+    return Check("ok", f"weights {path.stem}", f"{path.stat().st_size / 2**20:.1f} MiB, SHA-256 {weights.sha256[:12]} as stated")

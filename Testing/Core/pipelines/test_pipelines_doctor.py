@@ -1,0 +1,49 @@
+"""``structdiff doctor``: a table for people, a document for machines."""
+
+import json
+
+import pytest
+
+from StructDiffCore.cli.main import main
+from StructDiffCore.pipelines.devices import available_names, checked_devices, chosen_device
+from StructDiffCore.pipelines.doctor import FIXED_BYTES, largest_cube
+
+
+def test_the_document_names_packages_devices_and_weights(capsys):
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    what = [check["what"] for check in told["checks"]]
+    assert {"torch", "SimpleITK", "memory", "largest volume", "disk here"} <= set(what)
+    assert any(name.startswith("device cpu") for name in what)
+    assert any(name.startswith("weights") for name in what)
+    assert told["ok"] == all(check["state"] != "missing" for check in told["checks"])
+
+
+def test_the_table_fits_a_terminal_and_has_no_markup(capsys):
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr()
+    assert "torch" in told.out
+    assert "[green]" not in told.out
+    assert told.err == ""
+
+
+def test_the_processor_convolves():
+    assert checked_devices()[-1].works
+    assert available_names()[-1] == "cpu"
+    assert str(chosen_device("cpu")) == "cpu"
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:x", "CPU", "", "cuda:"])
+def test_an_unknown_device_is_refused(name, capsys):
+    assert main(["doctor", "--device", name]) == 2
+    assert "unknown device" in capsys.readouterr().err
+
+
+def test_a_device_that_is_not_there_is_refused(capsys):
+    assert main(["doctor", "--device", "cuda:77"]) == 2
+    assert "device 'cuda:77' is not there" in capsys.readouterr().err
+
+
+def test_the_largest_cube_is_counted_by_hand():
+    assert largest_cube(FIXED_BYTES + 64 * 100**3) == 96  # 100 voxels fit, rounded down to a multiple of 16
+    assert largest_cube(0) == 0
