@@ -194,11 +194,11 @@ def _neighbourhood(labelled: Any, i: int, j: int, k: int, weights: Any) -> None:
 def _labelled_mixture(labelled: Any, i: int, j: int, k: int, weights: Any) -> Mixture:
     """What the labels put into a voxel: the larger part to its own tissue, the rest to its strongest neighbour.
 
-    Beside a flat face the blurred share of the own tissue is 0.75; stretched by 1.4 around one half it is 0.85, so that steps of the
-    grid are smoothed away and the scanner's own blur still decides the edge.
+    Beside a flat face the blurred share of the own tissue is 0.75; stretched by 1.4 around one half it is 0.85, so that steps of
+    the grid are smoothed away and the scanner's own blur still decides the edge.
     """
     _neighbourhood(labelled, i, j, k, weights)
-    own = labelled[i, j, k]
+    own = int(np.int64(labelled[i, j, k]))
     own_share = min(1.0, max(0.55, 0.5 + 1.4 * (weights[own] - 0.5)))
     weights[own] = 0.0
     other = int(np.argmax(weights))
@@ -207,8 +207,8 @@ def _labelled_mixture(labelled: Any, i: int, j: int, k: int, weights: Any) -> Mi
     if own == BACKGROUND:
         return Mixture(other, 1.0 - own_share, AIR, 0.0, own_share)
     if other == BACKGROUND:
-        return Mixture(int(own), own_share, AIR, 0.0, 1.0 - own_share)
-    return Mixture(int(own), own_share, other, 1.0 - own_share, 0.0)
+        return Mixture(own, own_share, AIR, 0.0, 1.0 - own_share)
+    return Mixture(own, own_share, other, 1.0 - own_share, 0.0)
 
 
 @njit(cache=True, fastmath=True)
