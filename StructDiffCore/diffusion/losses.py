@@ -41,6 +41,9 @@ def sample_losses(
     """
     clean, noise = clean.float(), noise.float()
     sigma = sigma.to(clean)
+    if sigma.shape != clean.shape[:1] or noise.shape != clean.shape:
+        shapes = f"{tuple(clean.shape)}, {tuple(noise.shape)}, {tuple(sigma.shape)}"
+        raise StructDiffError(f"clean, noise and sigma have shapes {shapes}", "give [B, ...], the same, and [B]")
     noisy = clean + sigma.reshape(-1, *(1,) * (clean.ndim - 1)) * noise
     error = (denoiser(noisy, LevelBatch.exploding(sigma)) - clean) ** 2
     if voxel_weight is not None:
