@@ -18,6 +18,8 @@ from .thorax import ThoraxSizes, thorax_sizes
 
 DOMINANCE_SHARE: dict[Dominance, float] = {"right": 0.85, "left": 0.075, "balanced": 0.075}
 DEFAULT_VOXELS = 128
+Materials = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+"""Dominant material, second material and share (i, j, k)."""
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,15 @@ def draw_anatomy(seed: int, settings: HeartSettings | None = None) -> Anatomy:
     return Anatomy(proportions, frame, shapes, thorax_sizes(proportions, frame), settings.dominance or str(drawn))
 
 
-def default_geometry(anatomy: Anatomy, spacing_mm: float = 0.8, voxels: int = DEFAULT_VOXELS) -> Geometry:
-    """A cube of ``voxels``^3 centred on the ventricles and the coronary arteries' ground."""
-    centre = anatomy.frame.body([0.0, 3.0, -8.0])
-    origin = centre - 0.5 * (voxels - 1) * spacing_mm
-    return Geometry((voxels,) * 3, (spacing_mm,) * 3, tuple(origin))
-
-
-def materials_on(anatomy: Anatomy, geometry: Geometry) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Dominant material, second material and share (i, j, k), without coronaries and lung vessels."""
+def materials_on(anatomy: Anatomy, geometry: Geometry) -> tuple[Materials, NDArray[np.float32]]:
+    """Dominant material, second material and share (i, j, k) without vessels, and the depth (mm) in blood pools."""
     tissue, second, share = (np.zeros(geometry.shape, np.uint8) for _ in range(3))
+    depth = np.zeros(geometry.shape, np.float32)
     voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
     corners = geometry.to_world(np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T)
     lattice = Lattice.around(anatomy.shapes, anatomy.thorax, corners.min(axis=0), corners.max(axis=0))
     affine = np.ascontiguousarray(geometry.affine[:3])
-    fill_voxels(affine, lattice.values, lattice.corner_mm, lattice.cell_mm, anatomy.thorax, voxel_mm, tissue, second, share)
-    return tissue, second, share
+    fill_voxels(
+        affine, lattice.values, lattice.corner_mm, lattice.cell_mm, anatomy.thorax, voxel_mm, tissue, second, share, depth
+    )
+    return (tissue, second, share), depth

@@ -19,7 +19,7 @@ from .shapes import tube
 from .smooth_noise import smooth_field, warp_fields
 
 Points = NDArray[np.float64]
-MEAN_APEX = np.array([-0.56, 0.62, -0.55])
+MEAN_APEX = np.array([-0.52, 0.62, -0.59])
 MEAN_SEPTUM = np.array([0.76, 0.64, 0.02])
 MIDLINE_MM = 12.0
 """Where the body's midline lies to the right of the mitral annulus."""
@@ -84,7 +84,7 @@ def _ventricles(p: Proportions, frame: HeartFrame) -> dict[str, Points]:
     k, axes = frame.scale, frame.axes
     below = 0.33 * p.lv_length
     centre, half = frame.heart([below, 0, 0]), p.lv_length - below
-    tricuspid, towards_rv = frame.heart([4, 37, 5]), frame.turned([-0.80, 0.56, -0.22])
+    tricuspid, towards_rv = frame.heart([4, 35, 5]), frame.turned([-0.80, 0.56, -0.22])
     valve = frame.body([-15, 33, 28]) + p.jitter[0]
     return {
         "lv": ellipsoid(centre, k * np.array([half, p.lv_radius, p.lv_radius]), axes),
@@ -95,7 +95,7 @@ def _ventricles(p: Proportions, frame: HeartFrame) -> dict[str, Points]:
         "papillary_2": smooth_tube(frame.heart([[24, -6, 14], [35, -8, 17], [50, -6, 13]]), [k * 1.5, k * 4, k * 4], 8),
         "tricuspid": tube(tricuspid + k * np.outer([-12.0, 8.0], towards_rv), [k * 15.5, k * 15.0]),
         "tricuspid_plane": _plane(tricuspid, towards_rv),
-        "rv": ellipsoid(frame.heart([24, 22, 2]), k * np.array([46.0, p.rv_depth, 35.0]), axes),
+        "rv": ellipsoid(frame.heart([24, 20, 2]), k * np.array([45.0, p.rv_depth, 34.0]), axes),
         "rv_outflow": smooth_tube(
             np.vstack([frame.heart([38, 34, -12]), frame.heart([26, 30, -32]), valve, valve + frame.body([3, -4, 10])]),
             k * np.array([15.0, 14.0, p.pulmonary_radius, p.pulmonary_radius]),
@@ -108,7 +108,7 @@ def _ventricles(p: Proportions, frame: HeartFrame) -> dict[str, Points]:
 
 def _atria(p: Proportions, frame: HeartFrame) -> dict[str, Points]:
     k, body, j = frame.scale, frame.body, np.asarray(p.jitter)
-    left, right = body([9, -22, 14]) + j[1], body([41, 3, 4]) + j[2]
+    left, right = body([9, -22, 14]) + j[1], body([38, 2, 4]) + j[2]
     return {
         "la": ellipsoid(left, k * p.la_factor * np.array([27.0, 18.0, 23.0]), frame.turned(np.eye(3))),
         "la_funnel": tube(np.vstack([left, frame.heart([-2, -5, 4])]), [k * 15, k * 15]),

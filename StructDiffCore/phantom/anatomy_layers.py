@@ -78,6 +78,22 @@ def heart_layers(m: Mixture, d: Distances, h: float) -> Mixture:
 
 
 @njit(cache=True, fastmath=True)
+def pool_depth(material: int, d: Distances) -> float:
+    """Signed distance (mm) to the surface of the blood pool of the given material; 0 for all others."""
+    if material == _LV:
+        return d.lv
+    if material == _LA:
+        return d.la
+    if material == _RV:
+        return d.rv
+    if material == _RA:
+        return d.ra
+    if material == _AORTA:
+        return d.aorta
+    return d.pulmonary if material == _PULMONARY else 0.0
+
+
+@njit(cache=True, fastmath=True)
 def thorax_layers(m: Mixture, d: Distances, t: ThoraxDistances, side: float, h: float) -> Mixture:
     """Everything around the heart, from the sac outwards; ``side`` is mm to the right of the midline."""
     m = covered(m, _AIRWAY, t.airway, h)
@@ -119,9 +135,11 @@ def fill_voxels(
     tissue: NDArray[np.uint8],
     second: NDArray[np.uint8],
     share: NDArray[np.uint8],
+    depth: NDArray[np.float32],
 ) -> None:
-    """Fill ``tissue``, ``second`` and ``share`` (i, j, k); ``affine`` (3, 4) leads from indices to body mm.
+    """Fill ``tissue``, ``second``, ``share`` and ``depth`` (i, j, k; distance to a blood pool's surface).
 
+    ``affine`` (3, 4) leads from indices to body mm.
     ``lattice`` (n, n, n, heart and thorax distances) starts at body point ``corner`` and must enclose the grid.
     """
     d = np.empty(HEART_CHANNELS + THORAX_CHANNELS, np.float32)
@@ -141,6 +159,7 @@ def fill_voxels(
                     mixture = thorax_layers(mixture, heart, t, x - thorax.centre_x, voxel_mm)
                     mixture = covered(mixture, _AIR, -voxel_mm, voxel_mm)
                 tissue[i, j, k] = mixture.first
+                depth[i, j, k] = pool_depth(mixture.first, heart)
                 second[i, j, k] = mixture.second if mixture.second_share > 0.0 else mixture.first
                 total = mixture.first_share + mixture.second_share
                 share[i, j, k] = np.uint8(round(255.0 * mixture.first_share / total))

@@ -64,7 +64,7 @@ def draw_proportions(rng: np.random.Generator, variation: float = 1.0) -> Propor
         return float(mean + variation * spread * rng.uniform(-1.0, 1.0))
 
     return Proportions(
-        scale=around(0.95, 0.05),
+        scale=around(0.91, 0.045),
         tilt=(around(0, 0.13), around(0, 0.13), around(0, 0.15)),
         lv_radius=around(23.5, 2.5),
         lv_length=around(74.0, 5.0),
@@ -73,7 +73,7 @@ def draw_proportions(rng: np.random.Generator, variation: float = 1.0) -> Propor
         septum_gain=around(1.05, 0.12),
         la_factor=around(1.0, 0.1),
         ra_factor=around(1.0, 0.09),
-        rv_depth=around(31.0, 4.0),
+        rv_depth=around(29.0, 3.5),
         aorta_radius=around(15.2, 2.0),
         root_gain=around(1.13, 0.06),
         pulmonary_radius=around(12.8, 1.3),

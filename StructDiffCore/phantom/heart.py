@@ -11,9 +11,18 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
-from .anatomy import HeartSettings, default_geometry, draw_anatomy, materials_on
+from .anatomy import DEFAULT_VOXELS, HeartSettings, draw_anatomy, materials_on
+from .anatomy_coronaries import Ground, coronary_trees
 from .anatomy_proportions import Dominance
-from .tissues import cardiac_labels
+from .chamber_topology import make_muscle_whole, make_whole
+from .coronary_painting import lay_in
+from .tissues import Tissue, cardiac_labels
+
+SMALLEST_RADIUS_VOXELS = 0.75
+"""The thinnest tube a grid carries in one piece."""
+COVERED = 0.97
+"""Share of the centreline that must lie in the lumen label."""
+TRIES = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +81,39 @@ class Heart:
         return Heart(*materials, mask, self.trees, self.dominance, self.seed, geometry)
 
 
+def default_geometry(trees: Mapping[str, VesselGraph], spacing_mm: float = 0.8, voxels: int = DEFAULT_VOXELS) -> Geometry:
+    """A cube of ``voxels``^3 whose centre is the middle of the coronary trees."""
+    points = np.concatenate([branch.points_mm for tree in trees.values() for branch in tree.branches])
+    centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
+    return Geometry((voxels,) * 3, (spacing_mm,) * 3, tuple(centre - 0.5 * (voxels - 1) * spacing_mm))
+
+
+def _tree_rng(seed: int, attempt: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 2, attempt])
+
+
 def digital_heart(
     seed: int, geometry: Geometry | None = None, spacing_mm: float = 0.8, settings: HeartSettings | None = None
 ) -> Heart:
-    """The digital heart of a seed on a grid (by default 128^3 voxels of ``spacing_mm`` centred on the heart)."""
+    """The digital heart of a seed on a grid (by default 128^3 voxels of ``spacing_mm`` centred on the heart).
+
+    Coronaries finer than 0.75 voxel are thickened to it. Raises where no tree can be laid onto the grid in ``TRIES`` draws.
+    """
     anatomy = draw_anatomy(seed, settings)
-    geometry = geometry or default_geometry(anatomy, spacing_mm)
-    return Heart.of_materials(materials_on(anatomy, geometry), geometry, {}, anatomy.dominance, seed)
+    ground = Ground.of(anatomy)
+    minimum_mm = SMALLEST_RADIUS_VOXELS * (spacing_mm if geometry is None else max(geometry.spacing))
+    geometry = geometry or default_geometry(coronary_trees(anatomy, ground, minimum_mm, _tree_rng(seed, 0)), spacing_mm)
+    healthy, depth = materials_on(anatomy, geometry)
+    make_whole(healthy, depth, Tissue.AORTA)
+    for attempt in range(TRIES):
+        trees = coronary_trees(anatomy, ground, minimum_mm, _tree_rng(seed, attempt))
+        materials = (healthy[0].copy(), healthy[1].copy(), healthy[2].copy())
+        shares = lay_in(materials, trees, geometry, {})
+        if min(shares.values()) >= COVERED:
+            for pool in (Tissue.LV, Tissue.LA, Tissue.RA, Tissue.RV, Tissue.PULMONARY_ARTERY):
+                make_whole(materials, depth, pool)
+            make_muscle_whole(materials)
+            return Heart.of_materials(materials, geometry, trees, anatomy.dominance, seed)
+    raise StructDiffError(
+        f"heart {seed} has coronaries that this grid cannot carry (covered: {shares})", "use a finer spacing or another seed"
+    )
