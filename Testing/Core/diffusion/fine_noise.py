@@ -31,6 +31,7 @@ def fine_noise_table(calls, hu_per_unit):
         ("DDIM, log-SNR", kept_share(ddim, grid, spread)),
         ("DPM-Solver++ 2M, uniform t", kept_share(dpm_solver_pp_2m, uniform_t, spread)),
         ("DDIM, uniform t", kept_share(ddim, uniform_t, spread)),
+        ("DPM-Solver++ 2M, flow, uniform t", kept_share(dpm_solver_pp_2m, flow_levels(calls), spread)),
         ("Euler, flow, uniform t", kept_share(euler, flow_levels(calls), spread)),
     ]
 
@@ -40,7 +41,7 @@ def main():
         for calls in (10, 20, 50):
             print(f"1 unit = {hu_per_unit} HU, {calls} calls")
             for name, share in fine_noise_table(calls, hu_per_unit):
-                print(f"  {name:28s} {100 * share:5.0f} %")
+                print(f"  {name:34s} {100 * share:5.0f} %")
 
 
 if __name__ == "__main__":
