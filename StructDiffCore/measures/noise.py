@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,10 @@ class NoiseModel:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> NoiseModel:
+    def from_dict(cls, content: dict[str, Any]) -> NoiseModel:
         """From ``as_dict`` by way of JSON, where tuples have become lists."""
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
+        return cls(**values)
 
     def amplitude_at(self, plane_mm2: NDArray, axial_mm2: NDArray) -> NDArray[np.float32]:
         """Standard deviation in HU at squared distances (mm²) from the field's axis and from its middle slice."""
@@ -67,7 +69,7 @@ class NoiseModel:
         """Standard deviation in HU of the in-plane spectrum between consecutive frequencies."""
         edges, f = np.asarray(edges_per_mm, float), np.asarray(self.frequency_per_mm)
         ring = 2 * np.pi * f * np.asarray(self.plane_power) * np.gradient(f)
-        share = np.array([ring[(f >= low) & (f < high)].sum() for low, high in zip(edges[:-1], edges[1:])])
+        share = np.array([ring[(f >= low) & (f < high)].sum() for low, high in pairwise(edges)])
         return self.amplitude_hu * np.sqrt(share)
 
 
@@ -84,30 +86,19 @@ def fit_noise(image: NDArray[np.float32], labels: NDArray[np.integer], spacing: 
     read = interior & np.isin(labels, list(quiet))
     amplitudes = {str(value): round(loudness[value][0], 3) for value in sorted(quiet)}
     middle, plane_law, axial_law, span = _amplitude_law(residual, read, step, axial_axis)
-    plane_mm2, axial_mm2 = squared_offsets(image.shape, step, axial_axis)
-    shape_only = NoiseModel(
-        middle,
-        plane_law,
-        axial_law,
-        span,
-        (),
-        (),
-        (),
-        (),
-        0.5 / _plane_step(step, axial_axis),
-        0.5 / step[axial_axis],
-        amplitudes,
-    )
-    unit = np.where(read, residual / shape_only.amplitude_at(plane_mm2, axial_mm2), 0).astype(np.float32)
-    unit = np.clip(unit, -OUTLIER_SPREADS, OUTLIER_SPREADS)
-    spectrum = _power_spectrum(unit, read, step)
-    fields = {**asdict(shape_only), **_separable(spectrum, step, axial_axis)}
-    return NoiseModel(**fields)
+    nyquist = (0.5 / _plane_step(step, axial_axis), 0.5 / float(step[axial_axis]))
+    law = NoiseModel(middle, plane_law, axial_law, span, (), (), (), (), *nyquist, amplitudes)
+    unit = np.where(read, residual / law.amplitude_at(*squared_offsets(image.shape, step, axial_axis)), 0)
+    unit = np.clip(unit, -OUTLIER_SPREADS, OUTLIER_SPREADS).astype(np.float32)
+    plane, axial = _separable(_power_spectrum(unit, read, step), step, axial_axis)
+    return replace(law, frequency_per_mm=plane[0], plane_power=plane[1], axial_frequency_per_mm=axial[0], axial_power=axial[1])
 
 
-def squared_offsets(
-    shape: tuple[int, ...], spacing: ArrayLike, axial_axis: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+Line = tuple[float, ...]
+Offsets = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def squared_offsets(shape: tuple[int, ...], spacing: ArrayLike, axial_axis: int) -> Offsets:
     """Squared distance in mm² from the field's centre, in plane and axial; broadcastable to ``shape``."""
     squares = []
     for axis, (n, step) in enumerate(zip(shape, np.asarray(spacing, float))):
@@ -220,8 +211,8 @@ def _autocorrelation(values: NDArray[np.float32], shape: tuple[int, ...], reach:
     return products.astype(np.float64)
 
 
-def _separable(power: NDArray[np.float64], step: NDArray, axial_axis: int) -> dict[str, tuple[float, ...]]:
-    """In-plane radial and axial spectra of a 3D one, each of integral 1."""
+def _separable(power: NDArray[np.float64], step: NDArray, axial_axis: int) -> tuple[tuple[Line, Line], tuple[Line, Line]]:
+    """(frequencies, power) of the in-plane radial and of the axial spectrum of a 3D one, each of integral 1."""
     moved = np.moveaxis(power, axial_axis, 2)
     spacing = [step[a] for a in range(3) if a != axial_axis] + [step[axial_axis]]
     first, second, axial = (np.fft.fftfreq(n, s) for n, s in zip(moved.shape, spacing))
@@ -240,12 +231,7 @@ def _separable(power: NDArray[np.float64], step: NDArray, axial_axis: int) -> di
     line = moved.sum((0, 1))[:half]
     mirrored = np.where(along == 0, 1.0, 2.0) * line / (moved.shape[2] * spacing[2])
     line = line / max(float(mirrored.sum()), 1e-12)
-    return {
-        "frequency_per_mm": tuple(f.tolist()),
-        "plane_power": tuple(plane.tolist()),
-        "axial_frequency_per_mm": tuple(along.tolist()),
-        "axial_power": tuple(line.tolist()),
-    }
+    return (tuple(f.tolist()), tuple(plane.tolist())), (tuple(along.tolist()), tuple(line.tolist()))
 
 
 def _spread(values: NDArray) -> float:
