@@ -144,9 +144,11 @@ def _add_train(verbs: argparse._SubParsersAction) -> None:
         "  structdiff train train.yaml --out runs/first\n  structdiff train train.yaml --out runs/first --resume",
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the run")
-    parser.add_argument("--out", metavar="DIR", help="run folder (default: 'out' in the YAML file)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="run folder: checkpoint, log, weights")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last checkpoint")
-    _add_machine(parser)
+    parser.add_argument(
+        "--minutes", type=float, metavar="M", help="stop after M minutes, with a checkpoint (default: at the last step)"
+    )
     _add_json(parser)
 
 
@@ -158,7 +160,7 @@ def _add_evaluate(verbs: argparse._SubParsersAction) -> None:
         "  structdiff evaluate evaluate.yaml --out reports/first",
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the evaluation")
-    parser.add_argument("--out", metavar="DIR", help="report folder (default: 'out' in the YAML file)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="report folder")
     _add_machine(parser)
     _add_json(parser)
 

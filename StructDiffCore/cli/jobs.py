@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from StructDiffCore.config.messages import Job
 
-SETTINGS = ("model", "steps", "sampler", "tile", "samples", "scheme", "resample", "correspondence", "resume")
+SETTINGS = ("model", "steps", "sampler", "tile", "samples", "scheme", "resample", "correspondence", "resume", "minutes")
 """Arguments that travel as settings; those left at None are not sent."""
 
 

@@ -9,14 +9,14 @@ from statistics import median
 
 
 class RemainingTime:
-    """Seconds left of ``total`` equal calls: median time of the last calls times the calls to go."""
+    """Seconds left of ``total`` equal calls, ``done`` of them before now: median time of the last calls times the calls to go."""
 
-    def __init__(self, total: int, window: int = 16, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, total: int, done: int = 0, window: int = 16, clock: Callable[[], float] = time.monotonic) -> None:
         self.total = total
         self._durations: deque[float] = deque(maxlen=window)
         self._clock = clock
         self._last = clock()
-        self._done = 0
+        self._done = done
 
     def tick(self, done: int) -> float | None:
         """Note that ``done`` calls are finished; seconds left, or None before the first one is."""

@@ -1,0 +1,57 @@
+"""Settings of a synthesis: how the volume is made, stored as they are in the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from StructDiffCore.domain import StructDiffError
+
+from .presets import DEFAULT_SAMPLER, SAMPLERS, TILE_MULTIPLE
+
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class SynthesisSettings:
+    """How a whole volume is sampled. Equal settings, seed, device type, precision and threads give equal voxels."""
+
+    sampler: str = DEFAULT_SAMPLER
+    """Name in the presets' table of samplers."""
+    steps: int = SAMPLERS[DEFAULT_SAMPLER].steps
+    """Denoising steps on the log-SNR grid."""
+    tile: int = 64
+    """Edge of a tile in voxels; memory grows with its cube."""
+    overlap: int = 16
+    """Voxels that neighbouring tiles share and blend."""
+    precision: str = "auto"
+    """Network arithmetic: float32, bfloat16, or auto: bfloat16 where it is clearly faster."""
+    feature_cache_mib: int = 512
+    """Memory for condition features kept from step to step; tiles beyond it are encoded anew at every step."""
+
+    def __post_init__(self) -> None:
+        if self.sampler not in SAMPLERS:
+            raise StructDiffError(f"unknown sampler '{self.sampler}'", f"choose one of {', '.join(SAMPLERS)}")
+        if self.precision not in PRECISIONS:
+            raise StructDiffError(f"unknown precision '{self.precision}'", f"choose one of {', '.join(PRECISIONS)}")
+        if self.steps < 1:
+            raise StructDiffError(f"steps is {self.steps}, expected 1 or more", "ask for 1 or more steps")
+        if self.tile < 16 or self.tile % TILE_MULTIPLE:
+            raise StructDiffError(f"tile is {self.tile}, expected a multiple of {TILE_MULTIPLE}, 16 or more", "give 64 or 96")
+        if self.overlap < 0 or self.overlap % TILE_MULTIPLE or self.overlap > self.tile // 2:
+            raise StructDiffError(
+                f"overlap is {self.overlap}, expected a multiple of {TILE_MULTIPLE} up to half the tile ({self.tile // 2})",
+                "give 16",
+            )
+        if self.feature_cache_mib < 0:
+            raise StructDiffError(f"the feature cache is {self.feature_cache_mib} MiB", "give 0 or more")
+
+    @property
+    def denoiser_calls(self) -> int:
+        """How often a sampler asks for a clean estimate; the last step needs no correction."""
+        per_step = SAMPLERS[self.sampler].calls_per_step
+        return self.steps * per_step - (per_step - 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form, as manifests carry it."""
+        return asdict(self)
