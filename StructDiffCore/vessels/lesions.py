@@ -146,6 +146,7 @@ class Plaque:
     def _thickness(self, along_mm: Floats, angle_deg: Floats) -> Floats:
         """Thickness (n,) in mm at distances along the branch and angles around it; negative beyond the crescent."""
         lengthwise = np.cos(np.pi * np.clip((along_mm - self.centre_mm) / self.length_mm, -1, 1))
+        lengthwise *= np.abs(lengthwise)  # cos^2 inside, the profile of a stenosis
         turned = (angle_deg - self.angle_deg + 180) % 360 - 180
         around = np.ones_like(turned) if self.arc_deg >= 360 else np.cos(np.pi * np.clip(turned / self.arc_deg, -1, 1))
         both = np.where((lengthwise > 0) & (around > 0), lengthwise * around, np.minimum(lengthwise, around))
