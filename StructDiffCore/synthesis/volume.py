@@ -1,0 +1,118 @@
+"""Whole volumes by overlapping tiles that are blended inside every denoising step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.diffusion.denoiser import Denoiser
+from StructDiffCore.diffusion.levels import Level, log_snr_levels
+from StructDiffCore.diffusion.samplers import sampler_named
+from StructDiffCore.diffusion.sampling import last_clean, start_noise
+from StructDiffCore.domain import Geometry, Volume
+from StructDiffCore.models.conditioning import ConditionMaps
+
+from .feature_cache import FeatureCache
+from .result import ct_volume
+from .tiles import Index, Tile, TilePlan, plan_tiles
+
+OnStep = Callable[[str, int, int], None]
+"""(stage, network calls done, network calls in all), between two network calls; it may raise to stop the work."""
+
+
+class Condition(Protocol):
+    """Finished maps or a source that makes them piece by piece."""
+
+    @property
+    def shape(self) -> Index: ...
+    def crop(self, start: Index, shape: Index) -> ConditionMaps: ...
+
+
+class System(Protocol):
+    """What a generator must offer: features of a tile's condition, a denoiser under them, and its unit in HU."""
+
+    @property
+    def multiple(self) -> int: ...
+    def encode(self, conditions: Sequence[ConditionMaps]) -> Any: ...
+    def denoiser(self, features: Any) -> Denoiser: ...
+    def to_hu(self, residual: Tensor, prior_hu: Tensor) -> Tensor: ...
+
+
+def synthesize_volume(
+    system: System,
+    condition: Condition,
+    geometry: Geometry,
+    settings: SynthesisSettings,
+    seed: int,
+    on_step: OnStep | None = None,
+    device: torch.device | str = "cpu",
+) -> Volume:
+    """The generator's volume in HU on ``geometry``, whatever its size.
+
+    The start noise is drawn once for the whole volume, so no tile plan changes it. The network sees one tile at a time;
+    its clean estimates are blended before the sampler goes on. ``on_step`` is called after every network call.
+    """
+    plan = plan_tiles(geometry.shape, settings.tile, settings.overlap, system.multiple)
+    denoiser = TiledDenoiser(system, condition, plan, settings, on_step, device)
+    levels = log_snr_levels(settings.steps)
+    start = start_noise((1, 1, *plan.padded), [torch.Generator().manual_seed(seed)]) * levels[0].sigma
+    later = torch.Generator().manual_seed(seed + 1)
+    residual = last_clean(sampler_named(settings.sampler)(denoiser, start, levels, [later]))
+    i, j, k = geometry.shape
+    return ct_volume(_in_hu(system, condition, residual[0, 0, :i, :j, :k], plan), geometry)
+
+
+class TiledDenoiser:
+    """A ``Denoiser`` of the whole volume [1, 1, I, J, K] made of the network's answers on tiles."""
+
+    def __init__(
+        self,
+        system: System,
+        condition: Condition,
+        plan: TilePlan,
+        settings: SynthesisSettings,
+        on_step: OnStep | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.system = system
+        self.plan = plan
+        self.device = torch.device(device)
+        self.features = FeatureCache(
+            lambda tile: system.encode([condition.crop(tile.start, tile.shape)]), settings.feature_cache_mib
+        )
+        self.total = len(plan.tiles) * settings.denoiser_calls
+        self.done = 0
+        self.on_step = on_step or (lambda stage, done, total: None)
+
+    @torch.no_grad()
+    def __call__(self, noisy: Tensor, level: Level) -> Tensor:
+        """x_t -> clean estimate, both on the CPU in float32."""
+        clean = torch.zeros_like(noisy)
+        for tile in self.plan.tiles:
+            box = (..., *tile.box)
+            clean[box] += torch.from_numpy(tile.weight) * self._tile_estimate(tile, noisy[box], level)
+            self.done += 1
+            self.on_step("synthesize", self.done, self.total)
+        return clean
+
+    def _tile_estimate(self, tile: Tile, noisy: Tensor, level: Level) -> Tensor:
+        denoiser = self.system.denoiser(self.features.of(tile))
+        return denoiser(noisy.contiguous().to(self.device), level).float().cpu()
+
+
+def _in_hu(system: System, condition: Condition, residual: Tensor, plan: TilePlan) -> NDArray[np.float32]:
+    """Prior plus residual (i, j, k), slab by slab so that no whole-volume condition is made."""
+    i, j, k = residual.shape
+    hu = np.empty((i, j, k), np.float32)
+    slab = plan.tile_shape[0]
+    for begin in range(0, i, slab):
+        depth = min(slab, i - begin)
+        prior = torch.from_numpy(np.array(condition.crop((begin, 0, 0), (depth, j, k)).prior_hu))
+        hu[begin : begin + depth] = system.to_hu(residual[begin : begin + depth], prior).numpy()
+    return hu
