@@ -152,8 +152,8 @@ def heart_distances(x: float, y: float, z: float, s: HeartShapes) -> Distances:
     heart_wall = min(min(rv - 2.6, left - 1.8), min(right - 1.8, lv - 2.2))
     vessel_wall = min(min(outlets, descending) - 1.4, min(vein, cava) - 0.8)
     epicardium = melt(melt(lv_outer, rv - 3.0, 4.0), melt(left - 2.2, right - 2.2, 4.0), 5.0)
-    sac = melt(melt(lv_outer, rv - 3.0, 18.0), melt(left - 2.2, right - 2.2, 18.0), 22.0)
-    sac = melt(sac, min(outlets - 2.0, cava - 1.0), 10.0) - s.wall[1] - 1.2 * relief
+    sac = melt(melt(lv_outer, rv - 3.0, 14.0), melt(left - 2.2, right - 2.2, 14.0), 16.0)
+    sac = melt(sac, min(outlets - 2.0, cava - 1.0), 9.0) - s.wall[1] - 0.9 * relief
     vessels = min(min(outlets, descending), min(vein, cava))
     return Distances(
         lv, left, right, rv, aorta, pulmonary, lv_outer, heart_wall, vessel_wall, vein, cava, descending, epicardium, sac, vessels

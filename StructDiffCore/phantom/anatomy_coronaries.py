@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import binary_closing, binary_fill_holes, distance_transform_edt
 
 from StructDiffCore.domain import Geometry
 from StructDiffCore.vessels.coronaries import LEFT_SIDES, RIGHT_CRUX_SIDES, RIGHT_SIDES, Course, SideBranch, grow_tree
@@ -23,6 +24,8 @@ from .anatomy_proportions import Dominance
 Points = NDArray[np.float64]
 SURFACE_CELL_MM = 2.5
 SURFACE_LOW_MM, SURFACE_HIGH_MM = np.array([-72.0, -60.0, -72.0]), np.array([72.0, 72.0, 60.0])
+GROOVE_MM = 4.5
+"""So near to the right ventricle's blood the left ventricle's surface turns into the groove."""
 DEPTH_MM = 2.2
 """Centrelines run this far outside the muscle, in the fat."""
 ROOT_RADIUS_MM = (1.5, 2.3)
@@ -41,7 +44,7 @@ class Ground:
         distance = np.empty(shape, np.float32)
         _sample_surface(distance, SURFACE_LOW_MM, SURFACE_CELL_MM, anatomy.shapes)
         geometry = Geometry(shape, (SURFACE_CELL_MM,) * 3, tuple(SURFACE_LOW_MM))
-        return cls(anatomy, SampledSurface(distance, geometry))
+        return cls(anatomy, SampledSurface(_solid(distance), geometry))
 
     def body(self, ideal: ArrayLike) -> Points:
         """Body points whose bent image are the ideal points (n, 3)."""
@@ -55,6 +58,17 @@ class Ground:
         share = np.clip((depth - below) / (p.lv_length - below + p.apex_wall), -0.98, 0.98)
         radius, turn = (p.lv_radius + p.wall) * np.sqrt(1.0 - share**2), np.deg2rad(angle)
         return self.body(self.anatomy.frame.heart(np.column_stack([depth, radius * np.sin(turn), -radius * np.cos(turn)])))
+
+    def groove(self, depths: ArrayLike, from_deg: float, to_deg: float, rest_deg: float) -> Points:
+        """Body points (n, 3) of an interventricular groove at mm from the base: where, coming over the free wall of the left
+        ventricle, the right one begins; ``rest_deg`` where it no longer does."""
+        angles, points, last = np.linspace(from_deg, to_deg, 40), [], rest_deg
+        for depth in np.asarray(depths, float):
+            ring = self.around_ventricle(np.column_stack([np.full_like(angles, depth), angles]))
+            near = np.flatnonzero(_right_ventricle_distance(ring, self.anatomy.shapes) < GROOVE_MM)
+            last = float(angles[near[0]]) if len(near) else last
+            points.append(self.around_ventricle([[depth, last]])[0])
+        return np.array(points)
 
     def around_tricuspid(self, angles_deg: ArrayLike, radius_mm: float = 30.0) -> Points:
         """Body points in the right AV groove; degrees (-90 towards the aorta, 0 superior, 90 lateral, 180 inferior)."""
@@ -79,7 +93,24 @@ def _sample_surface(distance: NDArray[np.float32], corner: Points, cell_mm: floa
             for k in range(distance.shape[2]):
                 x, y, z = bent(corner[0] + cell_mm * i, corner[1] + cell_mm * j, corner[2] + cell_mm * k, heart.warp)
                 d = heart_distances(x, y, z, heart)
-                distance[i, j, k] = min(d.epicardium, min(d.aorta, d.pulmonary) - 1.4)
+                distance[i, j, k] = min(min(d.epicardium, d.heart_wall), min(d.aorta, d.pulmonary) - 1.4)
+
+
+def _solid(distance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same outside, but inside one solid without the zero crossings that walls between chambers leave."""
+    inside = binary_fill_holes(binary_closing(distance < 0, iterations=2))
+    deep = SURFACE_CELL_MM * (0.5 - distance_transform_edt(inside))
+    return np.where(inside & (deep < -SURFACE_CELL_MM), deep, distance).astype(np.float32)
+
+
+@njit(cache=True)
+def _right_ventricle_distance(points: Points, heart: HeartShapes) -> Points:
+    """Distance (n,) in mm of body points (n, 3) to the right ventricle's blood."""
+    found = np.empty(len(points))
+    for n in range(len(points)):
+        x, y, z = bent(points[n, 0], points[n, 1], points[n, 2], heart.warp)
+        found[n] = heart_distances(x, y, z, heart).rv
+    return found
 
 
 @njit(cache=True)
@@ -100,7 +131,7 @@ def left_courses(ground: Ground, dominance: Dominance, rng: np.random.Generator)
     ostium = np.asarray(ground.ostium("left").point_mm)
     towards = ground.around_ventricle([[rng.uniform(3.0, 6.0), rng.uniform(-30.0, -24.0)]])[0] - ostium
     fork = ostium + min(1.0, rng.uniform(9.0, 15.0) / float(np.linalg.norm(towards))) * towards
-    lad = [[14, -16], [26, 0], [42, 13], [58, 16], [length - 4, 24]]
+    lad = ground.groove([15, 27, 40, 53, length - 10, length - 2], -40.0, 70.0, 20.0)
     ends: dict[Dominance, list[list[float]]] = {
         "right": [[-1, -118 - rng.uniform(0, 12)]],
         "balanced": [[-1, -125], [2, -150], [6, -161]],
@@ -109,23 +140,24 @@ def left_courses(ground: Ground, dominance: Dominance, rng: np.random.Generator)
     circumflex = [[1, -48], [-1, -72], [-2, -96], *ends[dominance]]
     courses = [
         Course("LM", fork, None, 0.2),
-        Course("LAD", ground.around_ventricle(lad), "LM", 0.7),
+        Course("LAD", lad, "LM", 0.7),
         Course("LCx", ground.around_ventricle(circumflex), "LM", 0.6),
     ]
     if dominance == "left":
-        courses.append(Course("PDA", ground.around_ventricle([[12, -184], [26, -188], [44, -190]]), "LCx", 0.5))
+        courses.append(Course("PDA", ground.groove([12, 26, 44], 200.0, 120.0, 170.0), "LCx", 0.5))
     return courses
 
 
 def right_courses(ground: Ground, dominance: Dominance, rng: np.random.Generator) -> list[Course]:
     """RCA along the right AV groove, at the crux PDA and (right dominance) PL."""
-    ring = [-28, 5, 40, 78, 112]
+    ring = [-15, 12, 42, 78, 112]
     if dominance == "left":
         return [Course("RCA", ground.around_tricuspid([*ring, 128 + rng.uniform(0, 10)]), None, 0.7)]
     crux = ground.around_ventricle([[4, 172]])
+    posterior = ground.groove([14, 28, 42, 54], 200.0, 120.0, 168.0)
     courses = [
         Course("RCA", np.vstack([ground.around_tricuspid([*ring, 145]), crux]), None, 0.7),
-        Course("PDA", ground.around_ventricle([[14, 171], [28, 169], [44, 168], [54, 166]]), "RCA", 0.5),
+        Course("PDA", posterior, "RCA", 0.5),
     ]
     if dominance == "right":
         courses.append(Course("PL", ground.around_ventricle([[4, 184], [6, 196], [10, 208]]), "RCA", 0.4))
