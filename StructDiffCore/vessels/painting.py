@@ -66,7 +66,10 @@ class PaintedTree:
     @property
     def branch(self) -> NDArray[np.int16]:
         """Nearest branch, -1 beyond reach."""
-        return np.where(self.capsule < 0, np.int16(-1), self.capsules.branch[self.capsule])
+        near = self.capsule >= 0
+        nearest = np.full(self.capsule.shape, -1, np.int16)
+        nearest[near] = self.capsules.branch[self.capsule[near]]
+        return nearest
 
     def at(self, index: NDArray[np.integer]) -> tuple[NDArray[np.int16], Floats, Floats]:
         """Branch (n,), mm along it (n,) and lumen radius (n,) of the nearest centreline points of voxels (n, 3) within reach."""

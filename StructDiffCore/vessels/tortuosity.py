@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Meander:
-    """A sum of waves along a vessel, windowed to zero at both ends (Resources/Docs, ranges of TOPOLOGY)."""
+    """A sum of waves along a vessel, windowed to zero at both ends (ranges: our judgement)."""
 
     sd_mm: float
     """Standard deviation of the offset along the vessel, 0-2 mm."""
