@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,43 +12,49 @@ from StructDiffCore.domain import StructDiffError
 
 from .devices import checked_device_name
 from .messages import Job
-from .presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS, TILE_MULTIPLE
+from .presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS
+from .settings import SynthesisSettings
 
-KNOWN_SETTINGS = ("model", "samples", "steps", "scheme", "resample", "tile", "sampler", "correspondence")
+GENERATOR_SETTINGS = ("model", "steps", "sampler", "tile", "overlap", "precision")
+KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence")
 MAX_SAMPLES = 1000
 MAX_STEPS = 1000
+MAX_TILE = 1024
 SEED_LIMIT = 2**63
 
 
 @dataclass(frozen=True)
 class GeneratorRequest:
-    """Which weights make the volume, and how."""
+    """Which weights make the volume, how, and where."""
 
     model: str
     """Name of shipped weights or path of a safetensors file."""
-    sampler: str
-    steps: int
-    """Denoising steps."""
-    tile: int | None
-    """Tile edge in voxels, None for what fits."""
+    settings: SynthesisSettings
     seed: int
     device: str
 
     @classmethod
     def from_job(cls, job: Job) -> GeneratorRequest:
         """The job's generator settings; refuses unknown samplers and devices and numbers out of range."""
-        settings = job.settings
-        sampler = settings.get("sampler", DEFAULT_SAMPLER)
-        if sampler not in SAMPLERS:
-            raise StructDiffError(f"unknown sampler '{sampler}'", f"choose one of {', '.join(SAMPLERS)}")
         return cls(
-            model=str(settings.get("model", DEFAULT_MODEL)),
-            sampler=sampler,
-            steps=_whole(settings, "steps", SAMPLERS[sampler].steps, 1, MAX_STEPS),
-            tile=_tile(settings),
+            model=str(job.settings.get("model", DEFAULT_MODEL)),
+            settings=_synthesis_settings(job.settings),
             seed=_whole({"seed": job.seed}, "seed", 0, 0, SEED_LIMIT - 1),
             device=checked_device_name(job.device),
         )
+
+
+def _synthesis_settings(given: Mapping[str, Any]) -> SynthesisSettings:
+    sampler = given.get("sampler", DEFAULT_SAMPLER)
+    if sampler not in SAMPLERS:
+        raise StructDiffError(f"unknown sampler '{sampler}'", f"choose one of {', '.join(SAMPLERS)}")
+    asked: dict[str, Any] = {"sampler": sampler, "steps": _whole(given, "steps", SAMPLERS[sampler].steps, 1, MAX_STEPS)}
+    for name in ("tile", "overlap"):
+        if given.get(name) is not None:
+            asked[name] = _whole(given, name, 0, 0, MAX_TILE)
+    if given.get("precision") is not None:
+        asked["precision"] = given["precision"]
+    return SynthesisSettings(**asked)
 
 
 @dataclass(frozen=True)
@@ -68,9 +74,7 @@ class SynthesisRequest:
     @classmethod
     def from_job(cls, job: Job) -> SynthesisRequest:
         """Read a ``synthesize`` job; refuses missing inputs, unknown settings and numbers out of range."""
-        unknown = sorted(set(job.settings) - set(KNOWN_SETTINGS))
-        if unknown:
-            raise StructDiffError(f"unknown settings {unknown} for synthesize", f"use only {', '.join(KNOWN_SETTINGS)}")
+        refuse_unknown_settings(job, KNOWN_SETTINGS)
         return cls(
             mask=_path(job, "mask", "mask"),
             template_image=_path(job, "template_image", "template image"),
@@ -81,6 +85,13 @@ class SynthesisRequest:
             correspondence=_correspondence(job.settings.get("correspondence")),
             generator=GeneratorRequest.from_job(job),
         )
+
+
+def refuse_unknown_settings(job: Job, known: Sequence[str]) -> None:
+    """Raise for a setting the verb does not have."""
+    unknown = sorted(set(job.settings) - set(known))
+    if unknown:
+        raise StructDiffError(f"unknown settings {unknown} for {job.verb}", f"use only {', '.join(known)}")
 
 
 def _path(job: Job, role: str, words: str) -> Path:
@@ -97,17 +108,6 @@ def _whole(settings: Mapping[str, Any], name: str, default: int, low: int, high:
     if not low <= value <= high:
         raise StructDiffError(f"{name} is {value}, expected {low} to {high}", f"give a number in that range for {name}")
     return value
-
-
-def _tile(settings: Mapping[str, Any]) -> int | None:
-    if settings.get("tile") is None:
-        return None
-    tile = _whole(settings, "tile", 64, 16, 1024)
-    if tile % TILE_MULTIPLE:
-        raise StructDiffError(
-            f"tile is {tile}, expected a multiple of {TILE_MULTIPLE}", f"give for example {tile - tile % TILE_MULTIPLE}"
-        )
-    return tile
 
 
 def _correspondence(given: Any) -> Mapping[int, int]:

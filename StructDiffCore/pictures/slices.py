@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, Triple, Volume
 
 from .orientation import Turn
-from .style import FAINT, INK, VESSELS, Window, bare, legend, new_figure, rgb, save, scale_bar
+from .style import FAINT, INCH_PER_ROW, INK, VESSELS, Window, bare, legend, legend_rows, new_figure, rgb, save, scale_bar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,15 +70,22 @@ def save_planes(
     low, high = _field_of_view(shown, geometry, turn)
     focus = _focus(focus_mm, geometry, turn, low, high)
     spacing = np.asarray(turn.spacing(geometry))
-    figure, grid = _laid_out(len(columns), (high - low) * spacing)
+    outlined = _outlined(columns)
+    figure, grid = _laid_out(len(columns), (high - low) * spacing, len(outlined))
     for row, plane in enumerate(PLANES):
         for number, column in enumerate(columns):
             _draw(grid[row][number], plane, column, turn, low, high, focus, spacing, window)
         _name_plane(grid[row][0], plane, geometry, turn, focus)
     for number, column in enumerate(columns):
         grid[0][number].set_title(column.title, color=INK, fontsize=11, pad=8)
-    _write_notes(figure, columns, window, title)
+    _write_notes(figure, columns, outlined, window, title)
     return save(figure, path)
+
+
+def _outlined(columns: Sequence[Column]) -> list[int]:
+    """The labels that some column outlines."""
+    masks = [column.outlines for column in columns if column.outlines is not None]
+    return sorted({value for mask in masks for value in mask.present if value in masks[0].scheme.values})
 
 
 def _field_of_view(shown: LabelMap | None, geometry: Geometry, turn: Turn) -> tuple[NDArray, NDArray]:
@@ -100,15 +107,16 @@ def _focus(focus_mm: Triple | None, geometry: Geometry, turn: Turn, low: NDArray
     return np.clip(np.rint(index).astype(int), low, high - 1)
 
 
-def _laid_out(columns: int, size_mm: NDArray) -> tuple[Figure, list[list[Axes]]]:
+def _laid_out(columns: int, size_mm: NDArray, names: int) -> tuple[Figure, list[list[Axes]]]:
     """A figure whose rows have the planes' heights and whose columns the width of the widest plane."""
     width_mm = max(size_mm[plane.across] for plane in PLANES)
     heights = [size_mm[plane.up] for plane in PLANES]
     inch_per_mm = 3.1 / width_mm
     width_in = 0.75 + columns * 3.2
     body_in = sum(heights) * inch_per_mm + 0.3
-    figure = new_figure(width_in, body_in + 1.25)
-    total = body_in + 1.25
+    bottom_in = 0.4 + INCH_PER_ROW * legend_rows(width_in, names)
+    total = body_in + bottom_in + 0.7
+    figure = new_figure(width_in, total)
     grid = figure.add_gridspec(
         3,
         columns,
@@ -116,7 +124,7 @@ def _laid_out(columns: int, size_mm: NDArray) -> tuple[Figure, list[list[Axes]]]
         left=0.6 / width_in,
         right=1 - 0.15 / width_in,
         top=1 - 0.7 / total,
-        bottom=0.6 / total,
+        bottom=bottom_in / total,
         wspace=0.04,
         hspace=0.06,
     )
@@ -185,12 +193,10 @@ def _name_plane(axes: Axes, plane: Plane, geometry: Geometry, turn: Turn, focus:
     axes.set_ylabel(f"{plane.name}\n{axis_name} = {at_mm:.0f} mm", color=INK, fontsize=10, labelpad=8)
 
 
-def _write_notes(figure: Figure, columns: Sequence[Column], window: Window, title: str) -> None:
+def _write_notes(figure: Figure, columns: Sequence[Column], outlined: list[int], window: Window, title: str) -> None:
     height = figure.get_figheight()
-    if title:
-        figure.text(0.5, 1 - 0.12 / height, title, color=INK, fontsize=13, ha="center", va="top")
-    figure.text(0.5, 0.06 / height, f"{window}; the patient's right is on the left", color=FAINT, fontsize=8.5, ha="center")
-    outlined = [column.outlines for column in columns if column.outlines is not None]
-    if outlined:
-        values = sorted({value for mask in outlined for value in mask.present})
-        legend(figure, outlined[0].scheme, [v for v in values if v in outlined[0].scheme.values], 0.18 / height)
+    figure.text(0.5, 1 - 0.12 / height, title, color=INK, fontsize=13, ha="center", va="top")
+    figure.text(0.5, 0.08 / height, f"{window}; the patient's right is on the left", color=FAINT, fontsize=8.5, ha="center")
+    scheme = next((column.outlines.scheme for column in columns if column.outlines is not None), None)
+    if scheme is not None:
+        legend(figure, scheme, outlined, 0.27)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +66,23 @@ def rgb(colour: tuple[int, int, int]) -> tuple[float, float, float]:
     return colour[0] / 255, colour[1] / 255, colour[2] / 255
 
 
-def legend(figure: Figure, scheme: LabelScheme, values: Iterable[int], y: float) -> None:
-    """Names of the labels in their colours, in a row at height ``y`` (0..1) of the figure."""
+INCH_PER_NAME = 1.75
+INCH_PER_ROW = 0.24
+MAX_LEGEND = 24
+"""More names than this would cover the picture."""
+
+
+def legend_rows(width_in: float, names: int) -> int:
+    """Rows that a legend of so many names needs in a figure of this width."""
+    return -(-min(names, MAX_LEGEND) // _names_per_row(width_in))
+
+
+def _names_per_row(width_in: float) -> int:
+    return max(1, int(width_in / INCH_PER_NAME))
+
+
+def legend(figure: Figure, scheme: LabelScheme, values: Sequence[int], bottom_in: float) -> None:
+    """Names of the labels in their colours, in rows that begin ``bottom_in`` inches above the figure's lower edge."""
     from matplotlib.patches import Patch
 
     handles = [Patch(color=rgb(scheme[value].colour), label=scheme[value].name) for value in values][:MAX_LEGEND]
@@ -75,18 +90,17 @@ def legend(figure: Figure, scheme: LabelScheme, values: Iterable[int], y: float)
         figure.legend(
             handles=handles,
             loc="lower center",
-            bbox_to_anchor=(0.5, y),
-            ncols=min(len(handles), 6),
+            bbox_to_anchor=(0.5, bottom_in / figure.get_figheight()),
+            ncols=min(len(handles), _names_per_row(figure.get_figwidth())),
             frameon=False,
             labelcolor=INK,
             fontsize=9,
             handlelength=1.0,
             handleheight=1.0,
+            borderaxespad=0.0,
+            borderpad=0.1,
+            labelspacing=0.35,
         )
-
-
-MAX_LEGEND = 18
-"""More names than this would cover the picture."""
 
 
 def scale_bar(axes: Axes, left_mm: float, bottom_mm: float, length_mm: float) -> None:

@@ -13,8 +13,9 @@ from StructDiffCore.domain import LabelMap
 
 from .ray_march import march
 
-SMOOTH_MM = 0.7
-"""Gaussian that rounds the voxel steps of thick labels."""
+SMOOTH_MM = 0.9
+SMOOTH_VOXELS = 1.2
+"""The Gaussian that rounds the voxel steps of thick labels is the wider of the two, per axis; half of it for thin ones."""
 THIN_LEVEL = 0.3
 """A thin vessel's smoothed indicator seldom reaches one half: its surface is drawn further out."""
 EYE = np.array([0.0, 0.0, 1.0])
@@ -112,8 +113,7 @@ def _draw_label(
     start = np.array([side.start - PADDING for side in box])
     indicator = np.pad((label_map.voxels[box] == value).astype(np.float32), PADDING)
     thin = label_map.scheme[value].thin
-    smooth_mm = max(SMOOTH_MM, max(geometry.spacing)) * (0.5 if thin else 1.0)
-    sigma = [smooth_mm / s for s in geometry.spacing]
+    sigma = [(0.5 if thin else 1.0) * max(SMOOTH_MM / s, SMOOTH_VOXELS) for s in geometry.spacing]
     field = ndimage.gaussian_filter(indicator, sigma)
     level = np.float32(THIN_LEVEL * field.max() if thin else 0.5)
     to_index = np.linalg.inv(geometry.affine[:3, :3])

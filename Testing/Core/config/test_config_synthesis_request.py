@@ -18,7 +18,7 @@ def request(seed=0, device="auto", inputs=INPUTS, **settings):
 
 def test_an_empty_job_takes_the_presets():
     asked = request()
-    assert (asked.samples, asked.generator.steps) == (1, SAMPLERS["dpm_solver_pp_2m"].steps)
+    assert (asked.samples, asked.generator.settings.steps) == (1, SAMPLERS["dpm_solver_pp_2m"].steps)
     assert asked.correspondence == {}
 
 
@@ -34,6 +34,9 @@ def test_an_empty_job_takes_the_presets():
         ({"sampler": "magic"}, "unknown sampler 'magic'"),
         ({"tile": 50}, "multiple of 8"),
         ({"tile": 0}, "tile is 0"),
+        ({"tile": "big"}, "tile is 'big'"),
+        ({"overlap": 100}, "overlap is 100"),
+        ({"precision": "int1"}, "unknown precision 'int1'"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**63}, "seed is"),
         ({"device": "tpu"}, "unknown device 'tpu'"),
