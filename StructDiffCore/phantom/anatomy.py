@@ -53,9 +53,9 @@ def draw_anatomy(seed: int, settings: HeartSettings | None = None) -> Anatomy:
     rng = np.random.default_rng([seed, 1])
     proportions = draw_proportions(rng, settings.variation)
     frame = HeartFrame.of(proportions)
-    drawn: Dominance = rng.choice(list(DOMINANCE_SHARE), p=list(DOMINANCE_SHARE.values()))
+    drawn = list(DOMINANCE_SHARE)[int(rng.choice(len(DOMINANCE_SHARE), p=list(DOMINANCE_SHARE.values())))]
     shapes = heart_shapes(proportions, frame, rng)
-    return Anatomy(proportions, frame, shapes, thorax_sizes(proportions, frame), settings.dominance or str(drawn))
+    return Anatomy(proportions, frame, shapes, thorax_sizes(proportions, frame), settings.dominance or drawn)
 
 
 def materials_on(anatomy: Anatomy, geometry: Geometry) -> tuple[Materials, NDArray[np.float32]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -10,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_closing, binary_fill_holes, distance_transform_edt
 
 from StructDiffCore.domain import Geometry
+from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.coronaries import LEFT_SIDES, RIGHT_CRUX_SIDES, RIGHT_SIDES, Course, SideBranch, grow_tree
 from StructDiffCore.vessels.graph import VesselGraph
 from StructDiffCore.vessels.growth import Start
 from StructDiffCore.vessels.surface import SampledSurface
-from StructDiffCore.vessels.taper import draw_radius
+from StructDiffCore.vessels.taper import draw_radius, tapered
 
 from .anatomy import Anatomy
 from .anatomy_chambers import HeartShapes, bent, heart_distances
@@ -26,6 +28,8 @@ SURFACE_CELL_MM = 2.5
 SURFACE_LOW_MM, SURFACE_HIGH_MM = np.array([-72.0, -60.0, -72.0]), np.array([72.0, 72.0, 60.0])
 GROOVE_MM = 4.5
 """So near to the right ventricle's blood the left ventricle's surface turns into the groove."""
+STRAY_SHARE = 0.2
+"""A side branch with more of its course nearer to an atrium than to a ventricle is not grown."""
 DEPTH_MM = 2.2
 """Centrelines run this far outside the muscle, in the fat."""
 ROOT_RADIUS_MM = (1.5, 2.3)
@@ -40,7 +44,8 @@ class Ground:
 
     @classmethod
     def of(cls, anatomy: Anatomy) -> Ground:
-        shape = tuple(int(n) for n in np.ceil((SURFACE_HIGH_MM - SURFACE_LOW_MM) / SURFACE_CELL_MM))
+        ni, nj, nk = (int(n) for n in np.ceil((SURFACE_HIGH_MM - SURFACE_LOW_MM) / SURFACE_CELL_MM))
+        shape = (ni, nj, nk)
         distance = np.empty(shape, np.float32)
         _sample_surface(distance, SURFACE_LOW_MM, SURFACE_CELL_MM, anatomy.shapes)
         geometry = Geometry(shape, (SURFACE_CELL_MM,) * 3, tuple(SURFACE_LOW_MM))
@@ -65,7 +70,7 @@ class Ground:
         angles, points, last = np.linspace(from_deg, to_deg, 40), [], rest_deg
         for depth in np.asarray(depths, float):
             ring = self.around_ventricle(np.column_stack([np.full_like(angles, depth), angles]))
-            near = np.flatnonzero(_right_ventricle_distance(ring, self.anatomy.shapes) < GROOVE_MM)
+            near = np.flatnonzero(_pool_distances(ring, self.anatomy.shapes)[:, 0] < GROOVE_MM)
             last = float(angles[near[0]]) if len(near) else last
             points.append(self.around_ventricle([[depth, last]])[0])
         return np.array(points)
@@ -104,13 +109,29 @@ def _solid(distance: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _right_ventricle_distance(points: Points, heart: HeartShapes) -> Points:
-    """Distance (n,) in mm of body points (n, 3) to the right ventricle's blood."""
-    found = np.empty(len(points))
+def _pool_distances(points: Points, heart: HeartShapes) -> Points:
+    """Distances (n, 3) in mm of body points (n, 3) to the right ventricle's blood, the left wall's outside, the nearer atrium."""
+    found = np.empty((len(points), 3))
     for n in range(len(points)):
         x, y, z = bent(points[n, 0], points[n, 1], points[n, 2], heart.warp)
-        found[n] = heart_distances(x, y, z, heart).rv
+        d = heart_distances(x, y, z, heart)
+        found[n, 0], found[n, 1], found[n, 2] = d.rv, d.myocardium, min(d.la, d.ra)
     return found
+
+
+def without_strays(tree: VesselGraph, names: set[str], heart: HeartShapes) -> VesselGraph:
+    """The tree without those of the named side branches (and their children) that lie on an atrium, radii as they were."""
+    kept: list[Branch] = []
+    number: dict[int, int] = {}
+    for index, branch in enumerate(tree.branches):
+        if branch.parent is not None and branch.parent not in number:
+            continue
+        near = _pool_distances(np.ascontiguousarray(branch.points_mm), heart)
+        stray = float(np.mean(near[:, 2] < near[:, :2].min(axis=1) - 1.0)) > STRAY_SHARE
+        if not (stray and branch.name in names):
+            number[index] = len(kept)
+            kept.append(replace(branch, parent=None if branch.parent is None else number[branch.parent]))
+    return VesselGraph(tuple(kept), tree.root_mm)
 
 
 @njit(cache=True)
@@ -137,7 +158,7 @@ def left_courses(ground: Ground, dominance: Dominance, rng: np.random.Generator)
         "balanced": [[-1, -125], [2, -150], [6, -161]],
         "left": [[-1, -125], [2, -152], [5, -172]],
     }
-    circumflex = [[1, -48], [-1, -72], [-2, -96], *ends[dominance]]
+    circumflex: list[list[float]] = [[1, -48], [-1, -72], [-2, -96], *ends[dominance]]
     courses = [
         Course("LM", fork, None, 0.2),
         Course("LAD", lad, "LM", 0.7),
@@ -185,36 +206,39 @@ def coronary_trees(
     anatomy: Anatomy, ground: Ground, minimum_radius_mm: float, rng: np.random.Generator
 ) -> dict[str, VesselGraph]:
     """Both healthy trees in body mm; the right one keeps clear of the left one."""
-    directions = side_directions(ground)
-    clearance = 4.0 + 2.0 * minimum_radius_mm
-    radii = {name: float(np.clip(draw_radius(name, rng, anatomy.dominance), *ROOT_RADIUS_MM)) for name in ("LM", "RCA")}
-    radii = {name: max(radius, 1.25 * minimum_radius_mm) for name, radius in radii.items()}
     left = left_courses(ground, anatomy.dominance, rng)
     right = right_courses(ground, anatomy.dominance, rng)
-    left_tree = grow_tree(
-        ground.surface,
-        ground.ostium("left"),
-        left,
-        _sides(LEFT_SIDES, left),
-        directions,
-        radii["LM"],
-        rng,
-        DEPTH_MM,
-        clearance,
-        minimum_radius_mm,
-    )
+    left_tree = _grown_tree(ground, ("left", 14.0), left, LEFT_SIDES, minimum_radius_mm, (), rng)
     others = [branch.points_mm for branch in left_tree.branches]
-    right_tree = grow_tree(
+    right_tree = _grown_tree(ground, ("right", 13.0), right, RIGHT_SIDES + RIGHT_CRUX_SIDES, minimum_radius_mm, others, rng)
+    return {"left": left_tree, "right": right_tree}
+
+
+def _grown_tree(
+    ground: Ground,
+    sinus: tuple[str, float],
+    courses: list[Course],
+    table: tuple[SideBranch, ...],
+    minimum_radius_mm: float,
+    obstacles: Sequence[Points],
+    rng: np.random.Generator,
+) -> VesselGraph:
+    """One tree from its sinus (name, height in mm) along its courses, without strays, tapered from a drawn radius."""
+    drawn = float(np.clip(draw_radius(courses[0].name, rng, ground.anatomy.dominance), *ROOT_RADIUS_MM))
+    radius, clearance = max(drawn, 1.25 * minimum_radius_mm), 4.0 + 2.0 * minimum_radius_mm
+    sides, directions = _sides(table, courses), side_directions(ground)
+    tree = grow_tree(
         ground.surface,
-        ground.ostium("right", 13.0),
-        right,
-        _sides(RIGHT_SIDES + RIGHT_CRUX_SIDES, right),
+        ground.ostium(*sinus),
+        courses,
+        sides,
         directions,
-        radii["RCA"],
+        radius,
         rng,
         DEPTH_MM,
         clearance,
         minimum_radius_mm,
-        others,
+        obstacles,
     )
-    return {"left": left_tree, "right": right_tree}
+    tree = without_strays(tree, {side.name for side in sides}, ground.anatomy.shapes)
+    return tapered(tree, radius, minimum_mm=minimum_radius_mm)

@@ -117,7 +117,7 @@ def inside_cage(m: Mixture, d: Distances, t: ThoraxDistances, side: float, h: fl
     bones = min(min(t.vertebra, t.disc), t.lamina)
     mediastinum = min(min(d.vessels, t.oesophagus) - 4.0, min(bones - 2.0, t.airway - 3.0))
     below = cut(t.abdomen, 1.0 - d.pericardium, 3.0)
-    mediastinum = min(mediastinum, melt(d.pericardium, below, 16.0))
+    mediastinum = min(mediastinum, max(melt(d.pericardium, below, 16.0), -below))
     m = covered(m, _FAT, max(mediastinum, t.cage), h)
     m = covered(m, _LIVER, max(max(below + 2.0, t.cage + 3.0), -side - 25.0), h)
     m = covered(m, _STOMACH, max(below + 2.5, t.cage + 5.0), h)

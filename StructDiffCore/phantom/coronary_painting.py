@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from .ordered_growth import grown
 from .tissues import Tissue
 
 Distance = NDArray[np.float32]
+Trees = Mapping[str, VesselGraph]
 
 REACH_MM = 4.0
 WALL_MM = 0.7
@@ -25,15 +26,25 @@ WALL_MM = 0.7
 SHEATH_MM = 2.0
 """A coronary has at least this much fat between its wall and the lung."""
 LUMEN = {"left": Tissue.LEFT_CORONARY, "right": Tissue.RIGHT_CORONARY}
+PLAQUE_GROUND = (
+    Tissue.VESSEL_WALL,
+    Tissue.PERICARDIAL_FAT,
+    Tissue.FAT,
+    Tissue.HEART_WALL,
+    Tissue.CALCIFIED_PLAQUE,
+    Tissue.SOFT_PLAQUE,
+)
+"""Materials that a plaque may replace: it never grows into a chamber, the aorta or the muscle."""
 _TOUCH = np.ones((3, 3, 3), bool)
 
 
 def lay_in(
-    materials: Materials, trees: dict[str, VesselGraph], geometry: Geometry, plaques: dict[str, Sequence[Plaque]]
+    materials: Materials, trees: Trees, geometry: Geometry, plaques: Mapping[str, Sequence[Plaque]] | None = None
 ) -> dict[str, float]:
     """Paint both trees into ``materials`` (changed in place); returns for each tree the share of its centreline covered.
 
-    Each lumen label is one piece without loop or cavity, touches the aorta in one patch and never the other tree.
+    Each lumen label is one piece without loop or cavity, touches the aorta in one patch and never the other tree. Plaques by
+    side lie outside the lumen.
     """
     aorta = materials[0] == Tissue.AORTA
     distances = {side: paint_distance(tree, geometry, REACH_MM)[0] for side, tree in trees.items()}
@@ -41,13 +52,14 @@ def lay_in(
     for side, tree in trees.items():
         lumens[side] = lumen_on_grid(tree, distances[side], geometry, aorta, taken)
         taken = binary_dilation(lumens[side], _TOUCH)
+    voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
     for side in trees:
-        _lay_wall(materials, distances[side])
+        _lay_wall(materials, distances[side], voxel_mm)
     for side, tree in trees.items():
-        for plaque in plaques.get(side, ()):
+        for plaque in (plaques or {}).get(side, ()):
             _lay_plaque(materials, plaque, tree, geometry)
     for side in trees:
-        _lay_lumen(materials, lumens[side], distances[side], int(LUMEN[side]), geometry)
+        _lay_lumen(materials, lumens[side], distances[side], LUMEN[side], voxel_mm)
     return {side: covered_share(tree, lumens[side], aorta, geometry) for side, tree in trees.items()}
 
 
@@ -84,36 +96,40 @@ def covered_share(tree: VesselGraph, lumen: NDArray[np.bool_], aorta: NDArray[np
     return float((lumen | aorta)[tuple(index.T)].mean()) if len(index) else 1.0
 
 
-def _lay_wall(materials: Materials, distance: Distance) -> None:
-    """Vessel wall around the tubes; fat between it and the lung."""
-    tissue, second, share = materials
+def _lay_wall(materials: Materials, distance: Distance, voxel_mm: float) -> None:
+    """Fat between the vessel and the lung, and the vessel's wall wherever it does not run in muscle."""
+    tissue = materials[0]
     lung = (distance < SHEATH_MM) & np.isin(tissue, (Tissue.LUNG, Tissue.LUNG_VESSEL))
-    tissue[lung], second[lung], share[lung] = Tissue.PERICARDIAL_FAT, Tissue.PERICARDIAL_FAT, 255
-    blood = np.isin(
-        tissue, (Tissue.LA, Tissue.LV, Tissue.RA, Tissue.RV, Tissue.PULMONARY_ARTERY, Tissue.VENA_CAVA, Tissue.PULMONARY_VEIN)
-    )
-    wall = (distance < WALL_MM) & (blood | np.isin(tissue, (Tissue.PERICARDIAL_FAT, Tissue.FAT)))
-    tissue[wall], second[wall], share[wall] = Tissue.VESSEL_WALL, Tissue.PERICARDIAL_FAT, 190
+    for array, value in zip(materials, (Tissue.PERICARDIAL_FAT, Tissue.PERICARDIAL_FAT, 255)):
+        array[lung] = value
+    near = (distance < WALL_MM + 0.5 * voxel_mm) & ~np.isin(tissue, (Tissue.AORTA, Tissue.MYOCARDIUM, Tissue.HEART_WALL))
+    coverage = np.clip(0.5 - (distance[near] - WALL_MM) / voxel_mm, 0.0, 1.0)
+    _overlay(materials, np.nonzero(near), coverage, Tissue.VESSEL_WALL)
 
 
 def _lay_plaque(materials: Materials, plaque: Plaque, tree: VesselGraph, geometry: Geometry) -> None:
     patch = plaque.paint(tree, geometry)
     kind = Tissue.CALCIFIED_PLAQUE if plaque.kind == "calcified" else Tissue.SOFT_PLAQUE
-    here = tuple(part[patch.box] for part in materials)
-    inside = (patch.distance_mm < 0) & ~np.isin(
-        here[0], (Tissue.AORTA, Tissue.MYOCARDIUM, Tissue.LV, Tissue.LA, Tissue.RA, Tissue.RV)
-    )
-    here[0][inside], here[1][inside], here[2][inside] = kind, Tissue.VESSEL_WALL, 230
-
-
-def _lay_lumen(materials: Materials, lumen: NDArray[np.bool_], distance: Distance, material: int, geometry: Geometry) -> None:
-    """Blood over what is there, shared by partial volume; the dominant material follows the lumen label exactly."""
-    tissue, second, share = materials
+    here = (materials[0][patch.box], materials[1][patch.box], materials[2][patch.box])
     voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
-    near = (distance < 0.5 * voxel_mm) & (tissue != Tissue.AORTA)
+    near = (patch.distance_mm < 0.5 * voxel_mm) & np.isin(here[0], PLAQUE_GROUND)
+    _overlay(here, np.nonzero(near), np.clip(0.5 - patch.distance_mm[near] / voxel_mm, 0.0, 1.0), kind)
+
+
+def _lay_lumen(materials: Materials, lumen: NDArray[np.bool_], distance: Distance, blood: Tissue, voxel_mm: float) -> None:
+    """Blood over what is there, shared by partial volume; the dominant material follows the lumen label exactly."""
+    near = ((distance < 0.5 * voxel_mm) & (materials[0] != Tissue.AORTA)) | lumen
     coverage = np.clip(0.5 - distance[near] / voxel_mm, 0.0, 1.0)
-    inside, old = lumen[near], tissue[near]
-    tissue[near] = np.where(inside, material, old)
-    second[near] = np.where(inside, old, material)
-    amount = np.where(inside, np.maximum(coverage, 0.51), 1.0 - np.minimum(coverage, 0.49))
-    share[near] = np.round(255.0 * amount).astype(np.uint8)
+    coverage = np.where(lumen[near], np.maximum(coverage, 0.51), np.minimum(coverage, 0.49))
+    _overlay(materials, np.nonzero(near), coverage, blood)
+
+
+def _overlay(materials: Materials, where: tuple[NDArray[np.intp], ...], coverage: NDArray[np.floating], material: Tissue) -> None:
+    """Let ``material`` take its part (n,) of the voxels ``where``; the larger part becomes dominant."""
+    tissue, second, share = materials
+    old, inside = tissue[where], coverage >= 0.5
+    kept = (coverage <= 0.0) | (old == material)
+    tissue[where] = np.where(kept | ~inside, old, material)
+    second[where] = np.where(kept, second[where], np.where(inside, old, material))
+    amount = np.round(255.0 * np.where(inside, coverage, 1.0 - coverage)).astype(np.uint8)
+    share[where] = np.where(kept, share[where], amount)

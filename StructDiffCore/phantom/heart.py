@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
-from .anatomy import DEFAULT_VOXELS, HeartSettings, draw_anatomy, materials_on
+from .anatomy import DEFAULT_VOXELS, Anatomy, HeartSettings, Materials, draw_anatomy, materials_on
 from .anatomy_coronaries import Ground, coronary_trees
 from .anatomy_proportions import Dominance
 from .chamber_topology import make_muscle_whole, make_whole
+from .coronary_disease import Disease, draw_disease, no_disease
 from .coronary_painting import lay_in
 from .tissues import Tissue, cardiac_labels
 
@@ -88,32 +89,53 @@ def default_geometry(trees: Mapping[str, VesselGraph], spacing_mm: float = 0.8, 
     return Geometry((voxels,) * 3, (spacing_mm,) * 3, tuple(centre - 0.5 * (voxels - 1) * spacing_mm))
 
 
-def _tree_rng(seed: int, attempt: int) -> np.random.Generator:
-    return np.random.default_rng([seed, 2, attempt])
-
-
 def digital_heart(
     seed: int, geometry: Geometry | None = None, spacing_mm: float = 0.8, settings: HeartSettings | None = None
 ) -> Heart:
-    """The digital heart of a seed on a grid (by default 128^3 voxels of ``spacing_mm`` centred on the heart).
+    """The digital heart of a seed on a grid (by default 128^3 voxels of ``spacing_mm`` centred on the coronaries).
 
-    Coronaries finer than 0.75 voxel are thickened to it. Raises where no tree can be laid onto the grid in ``TRIES`` draws.
+    Coronaries finer than 0.75 voxel are thickened to it; a grid that cuts a tree keeps the piece at its root. Raises where no
+    tree can be laid onto the grid in ``TRIES`` draws.
     """
+    settings = settings or HeartSettings()
     anatomy = draw_anatomy(seed, settings)
     ground = Ground.of(anatomy)
     minimum_mm = SMALLEST_RADIUS_VOXELS * (spacing_mm if geometry is None else max(geometry.spacing))
-    geometry = geometry or default_geometry(coronary_trees(anatomy, ground, minimum_mm, _tree_rng(seed, 0)), spacing_mm)
-    healthy, depth = materials_on(anatomy, geometry)
-    make_whole(healthy, depth, Tissue.AORTA)
+    first = draw_coronaries(anatomy, ground, minimum_mm, settings, seed)
+    geometry = geometry or default_geometry(first.trees, spacing_mm)
+    empty, depth = materials_on(anatomy, geometry)
+    make_whole(empty, depth, Tissue.AORTA)
+    shares: dict[str, float] = {}
     for attempt in range(TRIES):
-        trees = coronary_trees(anatomy, ground, minimum_mm, _tree_rng(seed, attempt))
-        materials = (healthy[0].copy(), healthy[1].copy(), healthy[2].copy())
-        shares = lay_in(materials, trees, geometry, {})
-        if min(shares.values()) >= COVERED:
-            for pool in (Tissue.LV, Tissue.LA, Tissue.RA, Tissue.RV, Tissue.PULMONARY_ARTERY):
-                make_whole(materials, depth, pool)
-            make_muscle_whole(materials)
-            return Heart.of_materials(materials, geometry, trees, anatomy.dominance, seed)
+        coronaries = draw_coronaries(anatomy, ground, minimum_mm, settings, seed, attempt) if attempt else first
+        materials = (empty[0].copy(), empty[1].copy(), empty[2].copy())
+        shares = lay_in(materials, coronaries.trees, geometry, coronaries.plaques)
+        if min(shares.values()) >= COVERED or not all(holds(geometry, tree) for tree in coronaries.trees.values()):
+            make_chambers_whole(materials, depth)
+            return Heart.of_materials(materials, geometry, coronaries.trees, anatomy.dominance, seed)
     raise StructDiffError(
         f"heart {seed} has coronaries that this grid cannot carry (covered: {shares})", "use a finer spacing or another seed"
     )
+
+
+def draw_coronaries(
+    anatomy: Anatomy, ground: Ground, minimum_radius_mm: float, settings: HeartSettings, seed: int, attempt: int = 0
+) -> Disease:
+    """Both coronary trees with their lesions; another ``attempt`` gives other trees for the same heart."""
+    rng = np.random.default_rng([seed, 2, attempt])
+    trees = coronary_trees(anatomy, ground, minimum_radius_mm, rng)
+    ill = rng.uniform() < settings.diseased or settings.heavy_calcium
+    return draw_disease(trees, minimum_radius_mm, rng, settings.heavy_calcium) if ill else no_disease(trees)
+
+
+def make_chambers_whole(materials: Materials, depth: NDArray[np.float32]) -> None:
+    """The topology of all blood pools but the aorta's, then the muscle's."""
+    for pool in (Tissue.LV, Tissue.LA, Tissue.RA, Tissue.RV, Tissue.PULMONARY_ARTERY):
+        make_whole(materials, depth, pool)
+    make_muscle_whole(materials)
+
+
+def holds(geometry: Geometry, tree: VesselGraph) -> bool:
+    """Whether all centrelines lie on the grid."""
+    index = geometry.to_index(np.concatenate([branch.points_mm for branch in tree.branches]))
+    return bool(np.all((index >= 0) & (index <= np.asarray(geometry.shape) - 1)))

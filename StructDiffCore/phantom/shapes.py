@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 FAR_MM = 20.0
 """Beyond this distance a tube answers with a lower bound instead of its distance."""
 
 
-def tube(points_mm: NDArray[np.floating], radii_mm: NDArray[np.floating]) -> NDArray[np.float64]:
+def tube(points_mm: ArrayLike, radii_mm: ArrayLike) -> NDArray[np.float64]:
     """A tube as ``tube_distance`` reads it: row 0 bounding sphere (x, y, z, radius), then one row (x, y, z, radius) per point."""
     points, radii = np.asarray(points_mm, float), np.asarray(radii_mm, float)
     centre = 0.5 * (points.min(axis=0) + points.max(axis=0))
