@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Triple
 
-from .domains import PHASES, ContrastPhase, Domain, domain_named
+from .domains import PHASES, ContrastPhase, Domain, Range, domain_named
 from .noise import NOISE_SPECTRA, Noise
 from .texture import Texture, draw_texture
 from .tissues import Tissue
@@ -85,7 +85,7 @@ def draw_appearance(rng: np.random.Generator, domain: str = "training") -> Appea
     ranges = domain_named(domain)
     phase = str(rng.choice(ranges.contrast_phases))
     mixing_hu = rng.uniform(*PHASES[phase].mixing_hu)
-    thickness = rng.uniform(*ranges.slice_thickness_mm)
+    thickness = _log_uniform(ranges.slice_thickness_mm, rng)
     point_spread = _draw_point_spread(ranges, rng)
     return Appearance(
         phase=phase,
@@ -98,6 +98,10 @@ def draw_appearance(rng: np.random.Generator, domain: str = "training") -> Appea
         hardening=float(rng.uniform(0.0, 0.12)),
         domain=domain,
     )
+
+
+def _log_uniform(span: Range, rng: np.random.Generator) -> float:
+    return float(np.exp(rng.uniform(*np.log(span))))
 
 
 def _draw_hu(ranges: Domain, phase: ContrastPhase, rng: np.random.Generator) -> dict[str, float]:
@@ -153,13 +157,12 @@ def _draw_point_spread(ranges: Domain, rng: np.random.Generator) -> PointSpread:
 def _draw_noise(ranges: Domain, thickness_mm: float, rng: np.random.Generator) -> Noise:
     texture = str(rng.choice(ranges.noise_textures))
     spectrum = NOISE_SPECTRA[texture]
-    low, high = ranges.noise_sigma_hu
     return Noise(
         texture=texture,
-        sigma_hu=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
+        sigma_hu=_log_uniform(ranges.noise_sigma_hu, rng),
         cutoff_per_mm=float(rng.uniform(*spectrum.cutoff_per_mm)),
         decay=float(rng.uniform(*spectrum.decay)),
-        axial_sigma_mm=float(rng.uniform(0.15, 0.35) * (1.0 + thickness_mm)),
+        axial_sigma_mm=float(rng.uniform(0.15, 0.45) * (1.0 + thickness_mm)),
         radial_gain=float(rng.uniform(0.0, 0.6)),
         patchiness=float(rng.uniform(0.0, 0.15)),
         angle_rad=float(rng.uniform(-0.3, 0.3)),

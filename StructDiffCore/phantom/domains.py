@@ -90,7 +90,8 @@ class Domain:
     noise_sigma_hu: Range = (5.0, 45.0)
     point_spread_mm: Range = (0.22, 0.85)
     """Sigma in the axial plane."""
-    slice_thickness_mm: Range = (0.4, 2.0)
+    slice_thickness_mm: Range = (0.4, 3.0)
+    """Log-uniform: most are thin."""
     motion_share: float = 0.3
     """How many scans show motion."""
 
