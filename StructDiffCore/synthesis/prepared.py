@@ -1,0 +1,91 @@
+"""Prepared: all that a synthesis needs and no seed changes, made once per target and template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from StructDiffCore.domain import Geometry, LabelMap, Template
+from StructDiffCore.measures.edges import edge_widths, point_spread_mm
+from StructDiffCore.measures.noise import NoiseModel, fit_noise
+from StructDiffCore.models.conditioning import ConditionSource, condition_source
+from StructDiffCore.models.pseudo_labels import pseudo_labels
+from StructDiffCore.models.region_code import RegionCode, region_codes
+from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
+from StructDiffCore.preprocess.sanity import refuse_wrong_intensities
+
+from .acquisition_noise import axial_axis
+from .ladder import refuse_what_cannot_fit
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateLook:
+    """How the whole template looks, read on its own grid."""
+
+    codes: Mapping[int, RegionCode]
+    """Region code per label and pseudo-label."""
+    noise: NoiseModel
+    psf_sigma_mm: float
+    """Point spread that explains the template's edges."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A target with its aligned template."""
+
+    geometry: Geometry
+    source: ConditionSource
+    look: TemplateLook
+    record: dict[str, Any]
+    """JSON-able: template id, alignment, origins of the codes, noise, point spread."""
+
+
+def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, int] | None = None) -> Prepared:
+    """Check, align, read the template's look and lay out the condition.
+
+    ``correspondence`` maps a target label to the template label it looks like. Raises StructDiffError for images that are no CT,
+    templates that cannot be aligned and volumes that cannot fit into memory.
+    """
+    refuse_wrong_intensities(template.pair.image)
+    refuse_what_cannot_fit(target.geometry.shape, template.pair.mask.voxels.size)
+    aligned = align_template(template, target)
+    look = read_look(template)
+    source = lay_out(target, aligned, look, correspondence)
+    record = {
+        "template": template.id,
+        "alignment": aligned.report,
+        "code_origins": {target.scheme[value].name: origin for value, origin in source.origins.items()},
+        "psf_sigma_mm": round(look.psf_sigma_mm, 3),
+        "noise": look.noise.as_dict(),
+    }
+    return Prepared(target.geometry, source, look, record)
+
+
+def read_look(template: Template) -> TemplateLook:
+    """Point spread, codes and noise of a template, on its own grid."""
+    image, mask = template.pair.image.voxels, template.pair.mask
+    spacing = mask.geometry.spacing
+    thick = [value for value in mask.present if value not in mask.scheme.thin_values]
+    psf = point_spread_mm(edge_widths(image, mask.voxels, spacing, thick).values())
+    regions = np.where(mask.voxels > 0, mask.voxels.astype(np.int32), pseudo_labels(image, mask.voxels, spacing))
+    codes = region_codes(image, regions, spacing, mask.scheme.thin_values, psf)
+    return TemplateLook(codes, fit_noise(image, regions, spacing, axial_axis(mask.geometry)), psf)
+
+
+def lay_out(
+    target: LabelMap, aligned: AlignedTemplate, look: TemplateLook, correspondence: Mapping[int, int] | None = None
+) -> ConditionSource:
+    """The condition of a whole target."""
+    return condition_source(
+        target.voxels,
+        aligned.image.voxels,
+        aligned.labels.voxels,
+        look.codes,
+        target.geometry.spacing,
+        scheme=target.scheme,
+        correspondence=correspondence,
+        covered=aligned.covered,
+    )

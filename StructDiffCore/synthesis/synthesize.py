@@ -1,0 +1,98 @@
+"""From a mask and a template to a CT volume: the main job."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.domain import LabelMap, Template, Volume
+from StructDiffCore.systems.structdiff import StructDiff
+
+from .acquisition_noise import sample_noise
+from .ladder import Rung, climb_down, ladder
+from .precision import inference_dtype
+from .prepared import Prepared, prepare
+from .result import Synthesis, ct_volume
+from .tiles import plan_tiles
+from .volume import OnStep, synthesize_volume
+
+OnMessage = Callable[[str], None]
+
+
+def synthesize(
+    system: StructDiff,
+    target: LabelMap,
+    template: Template,
+    settings: SynthesisSettings | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    *,
+    correspondence: Mapping[int, int] | None = None,
+    on_step: OnStep | None = None,
+    on_message: OnMessage | None = None,
+) -> Synthesis:
+    """A CT volume that obeys ``target`` and looks like ``template``; both may lie on any grids.
+
+    ``on_step(stage, done, total)`` is called between network calls and may raise to stop; ``on_message`` hears of memory-ladder
+    steps. Raises StructDiffError for bad input and for memory that runs out below the last rung.
+    """
+    return sample(
+        system, prepare(target, template, correspondence), settings, seed, device, on_step=on_step, on_message=on_message
+    )
+
+
+def sample(
+    system: StructDiff,
+    prepared: Prepared,
+    settings: SynthesisSettings | None = None,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    *,
+    on_step: OnStep | None = None,
+    on_message: OnMessage | None = None,
+) -> Synthesis:
+    """One volume of a prepared target; another seed gives another volume."""
+    asked = settings or SynthesisSettings()
+    place = torch.device(device)
+    rungs = ladder(place, inference_dtype(asked.precision, place), asked.tile)
+
+    def attempt(rung: Rung) -> tuple[Volume, Rung]:
+        runner = copy.deepcopy(system).to(rung.device, rung.dtype)
+        fitted = replace(asked, tile=rung.tile, overlap=min(asked.overlap, rung.tile // 2))
+        return synthesize_volume(runner, prepared.source, prepared.geometry, fitted, seed, on_step, rung.device), rung
+
+    (made, rung), steps = climb_down(attempt, rungs, on_message or (lambda message: None))
+    record = {**prepared.record, **_record(system, asked, rung, made, seed), "memory_ladder": steps}
+    if system.settings.noise == "diffusion":
+        return Synthesis(made, made, record)
+    noise = sample_noise(prepared.look.noise, prepared.geometry, noise_seed(seed))
+    return Synthesis(made, ct_volume(made.voxels + noise, prepared.geometry), record)
+
+
+def noise_seed(seed: int) -> int:
+    """The acquisition noise's own seed."""
+    return int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
+
+
+def _record(system: StructDiff, settings: SynthesisSettings, rung: Rung, made: Volume, seed: int) -> dict[str, Any]:
+    plan = plan_tiles(made.geometry.shape, rung.tile, min(settings.overlap, rung.tile // 2), system.multiple)
+    return {
+        "generator": "structdiff",
+        "weights_sha256": system.sha256,
+        "seed": seed,
+        "noise_seed": noise_seed(seed),
+        "noise_made_by": system.settings.noise,
+        "settings": settings.as_dict(),
+        "device": str(rung.device),
+        "precision": str(rung.dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "tiles": {"shape": list(plan.tile_shape), "count": len(plan.tiles), "overlap": settings.overlap},
+        "geometry": made.geometry.as_dict(),
+        "synthetic": True,
+    }
