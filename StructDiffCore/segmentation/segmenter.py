@@ -96,7 +96,8 @@ class Segmenter:
         if metadata.get("system") != "segmenter":
             raise StructDiffError(f"{path} holds weights of '{metadata.get('system')}'", "give weights of a segmenter")
         content = json.loads(metadata["settings"])
-        settings = SegmenterSettings(**{name: tuple(v) if isinstance(v, list) else v for name, v in content.items()})
+        content.update(label_names=tuple(content["label_names"]), label_values=tuple(content["label_values"]))
+        settings = SegmenterSettings(**content)
         if scheme.unknown(settings.label_values):
             raise StructDiffError(f"{path} was trained on labels {settings.label_values}, the scheme '{scheme.name}' differs")
         segmenter = cls(settings, scheme)

@@ -1,0 +1,97 @@
+"""Cases: a target mask, a template, and the scan that the answer is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from StructDiffCore.config.resources import shared_data_folder
+from StructDiffCore.domain import ImageMaskPair, LabelMap, StructDiffError, Template, Volume
+from StructDiffCore.io.files import read_template
+from StructDiffCore.phantom.anatomy import HeartSettings
+from StructDiffCore.phantom.appearance import draw_appearance
+from StructDiffCore.phantom.domains import domain_named
+from StructDiffCore.phantom.formation import render
+from StructDiffCore.phantom.heart import Heart, digital_heart
+
+from .scores import Scan
+from .settings import EvaluationSettings
+from .warped_mask import warped_mask
+
+REAL_IMAGE, REAL_MASK = "ts_thorax_cta_1p5mm_ct.nii.gz", "ts_thorax_cta_1p5mm_labels.nii.gz"
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One question put to every row."""
+
+    name: str
+    domain: str
+    """"training" (unseen seeds), "held_out" or "real"."""
+    target: LabelMap
+    template: Template
+    reference: Scan
+    """The true rendering of the target in the template's look; for the real case the template's own scan and mask."""
+    clean: Volume | None
+    """The reference without acquisition noise, where it is known."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether the judge knows the labels and the reference shows the target's anatomy."""
+        return self.domain != "real"
+
+
+def cases(settings: EvaluationSettings) -> Iterator[Case]:
+    """All cases in a fixed order; the real one only where the real scans are."""
+    for number in range(settings.phantom_cases):
+        yield phantom_case("training", number, settings)
+    for number in range(settings.held_out_cases):
+        yield phantom_case("held_out", number, settings)
+    folder = shared_data_folder()
+    if settings.real_case and folder is not None:
+        yield real_case(folder, settings)
+
+
+def phantom_case(domain: str, number: int, settings: EvaluationSettings) -> Case:
+    """Another heart in the same look is the template; the true rendering is the reference."""
+    seed = settings.seed + 1000 * (domain == "held_out") + 2 * ATTEMPTS * number
+    rng = np.random.default_rng(seed)
+    target, other = _heart(domain, seed, settings), _heart(domain, seed + ATTEMPTS, settings)
+    appearance = draw_appearance(rng, domain)
+    truth, shown = render(target, appearance, rng), render(other, appearance, rng)
+    template = Template(ImageMaskPair(shown.noisy, other.mask), f"phantom-{other.seed}")
+    return Case(f"{domain}-{number}", domain, target.mask, template, Scan(truth.noisy, target.mask), truth.clean)
+
+
+def real_case(folder: Path, settings: EvaluationSettings) -> Case:
+    """The real thorax CT (never trained on) asked for its own mask in a new shape."""
+    template = read_template(folder / REAL_IMAGE, folder / REAL_MASK)
+    target = warped_mask(template.pair.mask, settings.warp_mm, np.random.default_rng(settings.seed))
+    return Case("real-thorax", "real", target, template, Scan(template.pair.image, template.pair.mask), None)
+
+
+def _heart(domain: str, seed: int, settings: EvaluationSettings) -> Heart:
+    """The first heart from ``seed`` on that the domain may show and the grid can carry, cropped to the case's size."""
+    allowed = domain_named(domain)
+    wanted = HeartSettings(dominance="left" if domain == "held_out" else None, heavy_calcium=allowed.heavy_calcium)
+    for candidate in range(seed, seed + ATTEMPTS):
+        try:
+            heart = digital_heart(candidate, spacing_mm=settings.spacing_mm, settings=wanted)
+        except StructDiffError:
+            continue
+        if heart.dominance in allowed.dominances:
+            return _middle(heart, settings.voxels)
+    raise StructDiffError(
+        f"no digital heart of the domain '{domain}' between seeds {seed} and {seed + ATTEMPTS}", "change the seed"
+    )
+
+
+def _middle(heart: Heart, voxels: int) -> Heart:
+    """The central cube of a heart (all of it where it is not larger)."""
+    size = tuple(min(voxels, n) for n in heart.geometry.shape)
+    start = tuple((n - s) // 2 for n, s in zip(heart.geometry.shape, size))
+    return heart.cropped(start, size)  # type: ignore[arg-type]

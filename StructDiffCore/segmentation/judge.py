@@ -1,0 +1,57 @@
+"""The independent judge: a segmenter trained on true renderings only, never on anything synthesised.
+
+python -m StructDiffCore.segmentation.judge --out Resources/Models/judge-cardiac.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from StructDiffCore.config.resources import resources_folder
+from StructDiffCore.domain import CARDIAC
+from StructDiffCore.training.pool import fill_pool, open_pool
+from StructDiffCore.training.settings import PairSettings
+
+from .fit import fit
+from .phantom_crops import phantom_crops
+from .segmenter import Segmenter
+
+SHIPPED_JUDGE = "judge-cardiac.safetensors"
+POOL_SEED = 7001
+"""Another seed than the generator's: the judge sees other hearts."""
+
+
+def shipped_judge() -> Segmenter:
+    """The judge whose weights are shipped."""
+    return Segmenter.load(resources_folder() / "Models" / SHIPPED_JUDGE, CARDIAC)
+
+
+def main() -> None:
+    """Train the judge from scratch and write its weights."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="weights file to write (.safetensors)")
+    parser.add_argument("--pool", type=Path, default=Path("runs/judge-pool"), help="folder of cached digital hearts")
+    parser.add_argument("--hearts", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    settings = PairSettings(hearts=arguments.hearts, spacings_mm=(0.8,))
+    for _ in fill_pool(arguments.pool, settings, POOL_SEED):
+        pass
+    judge = Segmenter.untrained(CARDIAC)
+    crops = phantom_crops(open_pool(arguments.pool, settings, POOL_SEED), arguments.crop, arguments.seed)
+    begin = time.perf_counter()
+    for step in fit(judge, crops, arguments.steps):
+        if step.index % 20 == 0:
+            print(f"step {step.index}/{step.total} loss {step.loss:.3f} {time.perf_counter() - begin:.0f} s", flush=True)
+    judge.save(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
