@@ -24,7 +24,7 @@ from .anatomy_landmarks import SINUS_ANGLES, root_axis, root_sizes, sinus_direct
 from .anatomy_proportions import Dominance
 
 Points = NDArray[np.float64]
-SURFACE_CELL_MM = 2.5
+SURFACE_CELL_MM = 3.0
 SURFACE_LOW_MM, SURFACE_HIGH_MM = np.array([-72.0, -60.0, -72.0]), np.array([72.0, 72.0, 60.0])
 GROOVE_MM = 4.5
 """So near to the right ventricle's blood the left ventricle's surface turns into the groove."""

@@ -35,13 +35,15 @@ def draw_disease(
     trees: Mapping[str, VesselGraph], minimum_radius_mm: float, rng: np.random.Generator, heavy_calcium: bool = False
 ) -> Disease:
     """Stenoses (at most as deep as ``minimum_radius_mm`` leaves them) with their plaques, and plaques that do not narrow."""
-    changed, stenoses, plaques = dict(trees), dict.fromkeys(trees, ()), dict.fromkeys(trees, ())  # type: ignore[var-annotated]
+    changed = dict(trees)
+    stenoses: dict[str, tuple[Stenosis, ...]] = dict.fromkeys(trees, ())
+    plaques: dict[str, tuple[Plaque, ...]] = dict.fromkeys(trees, ())
     for _ in range(int(rng.integers(1, 4))):
         side = str(rng.choice(["left", "right"], p=[0.65, 0.35]))
         stenosis = _draw_stenosis(changed[side], side, minimum_radius_mm, rng)
         if stenosis is None:
             continue
-        plaques[side] += (stenosis.plaque(changed[side], str(rng.choice(["calcified", "soft"]))),)  # type: ignore[arg-type]
+        plaques[side] += (stenosis.plaque(changed[side], "calcified" if rng.uniform() < 0.5 else "soft"),)
         changed[side] = stenosis.apply(changed[side])
         stenoses[side] += (stenosis,)
     for _ in range(int(rng.integers(10, 18)) if heavy_calcium else int(rng.integers(0, 4))):

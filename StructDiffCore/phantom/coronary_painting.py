@@ -25,6 +25,9 @@ WALL_MM = 0.7
 """Thickness of a coronary's wall."""
 SHEATH_MM = 2.0
 """A coronary has at least this much fat between its wall and the lung."""
+CHAMBER_GAP_VOXELS = 1.8
+"""No chamber's blood comes nearer to a lumen: more than a voxel's diagonal."""
+CHAMBERS = (Tissue.LA, Tissue.LV, Tissue.RA, Tissue.RV, Tissue.PULMONARY_ARTERY)
 LUMEN = {"left": Tissue.LEFT_CORONARY, "right": Tissue.RIGHT_CORONARY}
 PLAQUE_GROUND = (
     Tissue.VESSEL_WALL,
@@ -97,11 +100,14 @@ def covered_share(tree: VesselGraph, lumen: NDArray[np.bool_], aorta: NDArray[np
 
 
 def _lay_wall(materials: Materials, distance: Distance, voxel_mm: float) -> None:
-    """Fat between the vessel and the lung, and the vessel's wall wherever it does not run in muscle."""
+    """Fat between the vessel and the lung, muscle between it and a chamber, and the vessel's wall wherever it does not run in muscle."""
     tissue = materials[0]
     lung = (distance < SHEATH_MM) & np.isin(tissue, (Tissue.LUNG, Tissue.LUNG_VESSEL))
     for array, value in zip(materials, (Tissue.PERICARDIAL_FAT, Tissue.PERICARDIAL_FAT, 255)):
         array[lung] = value
+    pool = (distance < CHAMBER_GAP_VOXELS * voxel_mm) & np.isin(tissue, CHAMBERS)
+    for array, value in zip(materials, (Tissue.HEART_WALL, Tissue.HEART_WALL, 255)):
+        array[pool] = value
     near = (distance < WALL_MM + 0.5 * voxel_mm) & ~np.isin(tissue, (Tissue.AORTA, Tissue.MYOCARDIUM, Tissue.HEART_WALL))
     coverage = np.clip(0.5 - (distance[near] - WALL_MM) / voxel_mm, 0.0, 1.0)
     _overlay(materials, np.nonzero(near), coverage, Tissue.VESSEL_WALL)
