@@ -11,9 +11,6 @@ from StructDiffCore.domain import StructDiffError
 if TYPE_CHECKING:
     import torch
 
-WRONG_BF16_CUDNN = range(90800, 91300)
-"""cuDNN 9.8 to 9.12 return silently wrong bf16 3D convolutions."""
-
 
 @dataclass(frozen=True)
 class DeviceCheck:
@@ -57,6 +54,8 @@ def checked_devices() -> list[DeviceCheck]:
 def bf16_convolutions_wrong() -> bool:
     """Whether the installed cuDNN is one of those whose bf16 Conv3d must not be used."""
     import torch
+
+    from StructDiffCore.synthesis.precision import WRONG_BF16_CUDNN
 
     return torch.cuda.is_available() and (torch.backends.cudnn.version() or 0) in WRONG_BF16_CUDNN
 

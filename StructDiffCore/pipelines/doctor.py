@@ -20,10 +20,7 @@ from StructDiffCore.config.messages import Event, Job, progress
 from StructDiffCore.domain import StructDiffError
 
 PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "numba", "scikit-image", "networkx", "safetensors", "matplotlib")
-BYTES_PER_VOXEL = 64
-"""Whole-volume arrays of a synthesis: two images, conditions, labels, sums of tiles."""
-FIXED_BYTES = 2 * 2**30
-"""Interpreter, libraries, network and one tile's activations."""
+GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -61,21 +58,32 @@ def _package(name: str) -> Check:
 
 def _machine(job: Job) -> list[Check]:
     memory = psutil.virtual_memory()
-    edge = largest_cube(memory.available)
     disk = shutil.disk_usage(Path.cwd())
-    gib = 2**30
     return [
         Check("ok", "processor", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, {os.cpu_count()} threads"),
-        Check("ok", "memory", f"{memory.available / gib:.1f} of {memory.total / gib:.1f} GiB available"),
-        Check("ok" if edge >= 128 else "note", "largest volume", f"about {edge} x {edge} x {edge} voxels fit"),
-        Check("ok" if disk.free > gib else "note", "disk here", f"{disk.free / gib:.1f} GiB free in {Path.cwd()}"),
+        Check("ok", "memory", f"{memory.available / GIB:.1f} of {memory.total / GIB:.1f} GiB available"),
+        Check("ok" if disk.free > GIB else "note", "disk here", f"{disk.free / GIB:.1f} GiB free in {Path.cwd()}"),
     ]
 
 
 def largest_cube(available_bytes: int) -> int:
-    """Edge in voxels (a multiple of 16) of the largest cube that a synthesis fits into this much memory."""
-    room = max(0, available_bytes - FIXED_BYTES) / BYTES_PER_VOXEL
-    return int(round(room ** (1 / 3), 6)) // 16 * 16
+    """Edge in voxels (a multiple of 16) of the largest cube, its template as large, that a synthesis fits into this memory."""
+    import torch
+
+    from StructDiffCore.config.settings import SynthesisSettings
+    from StructDiffCore.synthesis.ladder import memory_needed
+
+    edge = 0
+    while memory_needed((edge + 16,) * 3, (edge + 16) ** 3, SynthesisSettings(), torch.bfloat16).total <= available_bytes:
+        edge += 16
+    return edge
+
+
+def _fit() -> Check:
+    from StructDiffCore.synthesis.ladder import available_bytes
+
+    edge = largest_cube(available_bytes())
+    return Check("ok" if edge >= 128 else "note", "largest volume", f"about {edge} x {edge} x {edge} voxels fit")
 
 
 def _devices(job: Job) -> list[Check]:
@@ -86,7 +94,7 @@ def _devices(job: Job) -> list[Check]:
     from .devices import checked_devices, chosen_device
 
     chosen = chosen_device(job.device)
-    checks = [Check("ok", "torch threads", f"{torch.get_num_threads()}")]
+    checks = [Check("ok", "torch threads", f"{torch.get_num_threads()}"), _fit()]
     for device in checked_devices():
         used = " (used)" if device.name == str(chosen) else ""
         state: Literal["ok", "note"] = "ok" if device.works and not device.note else "note"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,14 +27,17 @@ class ResultFolder:
     path: Path
 
     @classmethod
-    def checked(cls, out: str | Path) -> ResultFolder:
-        """Refuse, before anything is written, a folder that is a file, not empty or not writable."""
+    def checked(cls, out: str | Path, replaces: str = "") -> ResultFolder:
+        """Refuse, before anything is written, a folder that is a file, not empty or not writable.
+
+        An earlier result of the verb ``replaces`` (its manifest says so) does not count: it will be replaced.
+        """
         if not str(out):
             raise StructDiffError("no output folder given", "give --out DIR")
         path = Path(out).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise StructDiffError(f"the output folder {path} is a file", "choose another --out")
-        if path.is_dir() and (found := _foreign(path)):
+        if path.is_dir() and (found := _foreign(path, replaces)):
             raise StructDiffError(
                 f"the output folder {path} is not empty (it holds {found[0]})", "choose another --out or empty it"
             )
@@ -73,10 +77,20 @@ class ResultFolder:
         partial.mkdir()
         try:
             yield partial
-            os.replace(partial, self.path / name)
+            self._swap_in(partial, self.path / name)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+
+    def _swap_in(self, partial: Path, final: Path) -> None:
+        """Rename, moving an earlier result out of the way first."""
+        if final.exists():
+            aside = partial.with_name(f".replaced-{final.name}.{os.getpid()}{PARTIAL_SUFFIX}")
+            os.replace(final, aside)
+            os.replace(partial, final)
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            os.replace(partial, final)
 
     def refuse_cancelled(self) -> None:
         """Raise ``cancelled`` if somebody put the cancel file into the folder."""
@@ -91,14 +105,23 @@ class ResultFolder:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _foreign(path: Path) -> list[str]:
-    """Names in the folder that are neither tolerated nor left by a killed run."""
+def _foreign(path: Path, replaces: str) -> list[str]:
+    """Names in the folder that are neither tolerated, nor left by a killed run, nor a result that may be replaced."""
     try:
         names = sorted(entry.name for entry in path.iterdir())
     except PermissionError:
         raise StructDiffError(f"the output folder {path} cannot be read", "choose another --out") from None
     _refuse_other_run(path, names)
-    return [name for name in names if name not in TOLERATED and not name.endswith(PARTIAL_SUFFIX)]
+    names = [name for name in names if name not in TOLERATED and not name.endswith(PARTIAL_SUFFIX)]
+    return [name for name in names if not replaces or _verb_of(path / name) != replaces]
+
+
+def _verb_of(result: Path) -> str | None:
+    """The verb that a result folder's manifest names."""
+    try:
+        return str(json.loads((result / "manifest.json").read_text(encoding="utf-8"))["verb"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _writer(partial_name: str) -> int:

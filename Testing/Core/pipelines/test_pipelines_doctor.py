@@ -3,10 +3,13 @@
 import json
 
 import pytest
+import torch
 
 from StructDiffCore.cli.main import main
+from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.pipelines.devices import available_names, checked_devices, chosen_device
-from StructDiffCore.pipelines.doctor import FIXED_BYTES, largest_cube
+from StructDiffCore.pipelines.doctor import largest_cube
+from StructDiffCore.synthesis.ladder import memory_needed
 
 
 def test_the_document_names_packages_devices_and_weights(capsys):
@@ -44,6 +47,13 @@ def test_a_device_that_is_not_there_is_refused(capsys):
     assert "device 'cuda:77' is not there" in capsys.readouterr().err
 
 
-def test_the_largest_cube_is_counted_by_hand():
-    assert largest_cube(FIXED_BYTES + 64 * 100**3) == 96  # 100 voxels fit, rounded down to a multiple of 16
+def test_the_largest_cube_just_fits():
+    available = 4 * 2**30
+    edge = largest_cube(available)
+    need = [memory_needed((n, n, n), n**3, SynthesisSettings(), torch.bfloat16).total for n in (edge, edge + 16)]
+    assert edge % 16 == 0
+    assert need[0] <= available < need[1]
+
+
+def test_without_memory_nothing_fits():
     assert largest_cube(0) == 0

@@ -1,0 +1,165 @@
+"""``structdiff synthesize``: from a mask and a template pair to CT volumes that obey the mask."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from StructDiffCore.config.messages import Event, Job, log, progress
+from StructDiffCore.config.scheme_file import scheme_named
+from StructDiffCore.config.synthesis_request import GeneratorRequest, SynthesisRequest
+from StructDiffCore.domain import LabelMap, StructDiffError, Template
+
+from .background import Emit, stream
+from .devices import chosen_device
+from .models import load_system
+from .remaining import RemainingTime
+from .result_folder import ResultFolder
+from .sample_files import Sample, bytes_needed, write_sample
+from .verdict import intensity_verdict
+
+if TYPE_CHECKING:
+    import torch
+
+    from StructDiffCore.synthesis.prepared import Prepared
+    from StructDiffCore.synthesis.result import Synthesis
+    from StructDiffCore.systems.structdiff import StructDiff
+
+STAGE = "synthesising"
+
+
+def run(job: Job) -> Iterator[Event]:
+    """Progress, a preview per sample, then ``finished`` with the samples' folders, seeds and verdicts."""
+    request = SynthesisRequest.from_job(job)
+    folder = ResultFolder.checked(job.out)
+    device = chosen_device(request.generator.device)
+    folder.refuse_cancelled()
+    yield progress("reading", 0, 3)
+    target, template = read_inputs(request)
+    yield progress("reading", 1, 3)
+    system = load_system(request.generator.model)
+    folder.need_space(bytes_needed(target, request.samples))
+    yield progress("aligning the template", 2, 3)
+    prepared = yield from prepared_for(target, template, request.correspondence)
+    folder.refuse_cancelled()
+    with folder.opened():
+        made = yield from _samples(request, folder, device, system, target, prepared)
+    yield Event("finished", {"out": str(folder.path), "samples": made, "summary": _summary(folder, made)})
+
+
+def read_inputs(request: SynthesisRequest) -> tuple[LabelMap, Template]:
+    """Target mask and template pair from their files."""
+    from StructDiffCore.io.files import read_label_map, read_template
+
+    scheme = scheme_named(request.scheme)
+    target = read_label_map(request.mask, scheme)
+    template = read_template(request.template_image, request.template_mask, scheme, request.resample)
+    _refuse_strange_correspondence(request.correspondence, target, template.pair.mask)
+    return target, template
+
+
+def _refuse_strange_correspondence(correspondence: Mapping[int, int], target: LabelMap, source: LabelMap) -> None:
+    for wanted, given in correspondence.items():
+        if wanted not in target.present:
+            raise StructDiffError(f"the mask has no label {wanted} (it has {list(target.present)})", "correct the correspondence")
+        if given not in source.present:
+            raise StructDiffError(
+                f"the template's mask has no label {given} (it has {list(source.present)})", "correct the correspondence"
+            )
+
+
+def prepared_for(
+    target: LabelMap, template: Template, correspondence: Mapping[int, int] | None = None
+) -> Generator[Event, None, Prepared]:
+    """The template aligned and read, in a thread, so that Ctrl-C is heard meanwhile."""
+    from StructDiffCore.synthesis.prepared import prepare
+
+    return (yield from stream(lambda emit: prepare(target, template, correspondence)))
+
+
+def seed_of_sample(seed: int, number: int) -> int:
+    """The job's seed for the first sample, seeds drawn from it for the others; each is told in its manifest."""
+    return seed if number == 0 else int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def sampled(
+    generator: GeneratorRequest,
+    folder: ResultFolder,
+    device: torch.device,
+    system: StructDiff,
+    prepared: Prepared,
+    number: int = 0,
+    of: int = 1,
+) -> Generator[Event, None, Synthesis]:
+    """One volume, with an event after every network call; the cancel file stops it there."""
+    from StructDiffCore.synthesis.synthesize import sample
+
+    clock: list[RemainingTime] = []
+
+    def work(emit: Emit) -> Synthesis:
+        def on_step(stage: str, done: int, total: int) -> None:
+            folder.refuse_cancelled()
+            if not clock or done == 1:
+                clock[:] = [RemainingTime(total * (of - number), done - 1)]
+            emit(progress(STAGE, number * total + done, of * total, clock[0].tick(done)))
+
+        seed = seed_of_sample(generator.seed, number)
+        return sample(
+            system, prepared, generator.settings, seed, device, on_step=on_step, on_message=lambda words: emit(log(words))
+        )
+
+    yield progress(STAGE, number, of)
+    return (yield from stream(work))
+
+
+def _samples(
+    request: SynthesisRequest,
+    folder: ResultFolder,
+    device: torch.device,
+    system: StructDiff,
+    target: LabelMap,
+    prepared: Prepared,
+) -> Generator[Event, None, list[dict[str, Any]]]:
+    from StructDiffCore.topology.report import topology_report
+
+    topology = topology_report(target)
+    told = []
+    for number in range(request.samples):
+        synthesis = yield from sampled(request.generator, folder, device, system, prepared, number, request.samples)
+        yield progress("writing", number, request.samples)
+        verdict = intensity_verdict(synthesis.clean, target, prepared.source)
+        name = f"sample-{number:03d}"
+        with folder.result(name) as partial:
+            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict))
+        yield Event("preview", {"path": str(folder.path / name / "pictures" / "planes.png")})
+        told.append(_told(folder, name, synthesis, verdict, topology.verdict))
+    return told
+
+
+def _told(folder: ResultFolder, name: str, synthesis: Synthesis, verdict: Mapping[str, Any], topology: str) -> dict[str, Any]:
+    place = folder.path / name
+    return {
+        "folder": str(place),
+        "image": str(place / "image.nii.gz"),
+        "mask": str(place / "mask.nii.gz"),
+        "manifest": str(place / "manifest.json"),
+        "seed": synthesis.record["seed"],
+        "quality": verdict["verdict"],
+        "off": verdict["off"],
+        "topology": topology,
+    }
+
+
+def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
+    """The last words for a person."""
+    lines = []
+    for sample in made:
+        remark = f" ({', '.join(sample['off'])} off in brightness: look)" if sample["off"] else ""
+        lines.append(f"{sample['image']}  seed {sample['seed']}, quality {sample['quality']}{remark}")
+    return [
+        *lines,
+        f"pictures: {folder.path}/sample-*/pictures",
+        "These volumes are synthetic: never use them as a patient's scan.",
+    ]
