@@ -161,7 +161,6 @@ def _add_evaluate(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the evaluation")
     parser.add_argument("--out", required=True, metavar="DIR", help="report folder")
-    _add_machine(parser)
     _add_json(parser)
 
 

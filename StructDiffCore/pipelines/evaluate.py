@@ -1,51 +1,55 @@
-"""``structdiff evaluate CONFIG.yaml``: the network beside the truth and the renderer, one table."""
+"""``structdiff evaluate CONFIG.yaml``: the generator beside the renderer and the truth, in one table."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from StructDiffCore.config.messages import CANCEL_FILE, Event, Job, log, progress
-from StructDiffCore.domain import StructDiffError
+from StructDiffCore.config.messages import Event, Job, progress
 
-from .config_file import config_path, out_folder
+from .config_file import config_path
 from .remaining import RemainingTime
+from .result_folder import ResultFolder
 
 if TYPE_CHECKING:
     from StructDiffCore.evaluation.harness import Result
 
+NAME = "report"
+
 
 def run(job: Job) -> Iterator[Event]:
-    """Progress per answer; writes evaluation.json, table.md and table.png into the output folder."""
-    from StructDiffCore.evaluation.harness import evaluate
+    """Progress per answer, then ``finished`` with the report's folder and the summary as Markdown."""
     from StructDiffCore.evaluation.settings import EvaluationSettings
+
+    settings = EvaluationSettings.read(config_path(job))
+    folder = ResultFolder.checked(job.out)
+    from StructDiffCore.evaluation.harness import evaluate
     from StructDiffCore.evaluation.table import as_markdown, labels_markdown
 
-    settings, out = EvaluationSettings.read(config_path(job)), out_folder(job)
     results: list[Result] = []
     clock: RemainingTime | None = None
-    for answer in evaluate(settings):
-        clock = clock or RemainingTime(answer.total)
-        results.append(answer.result)
-        yield progress("evaluate", answer.done, answer.total, clock.tick(answer.done), case=answer.case.name)
-        if (out / CANCEL_FILE).exists():
-            raise StructDiffError(f"cancelled by the file {out / CANCEL_FILE}", "remove it and start again", "cancelled")
-    if settings.real_case and not any(result.domain == "real" for result in results):
-        yield log("the real case was left out: ../shared/data is not here")
-    _write(out, results, settings)
-    table = as_markdown(results) + "\n" + labels_markdown(results)
-    yield Event("finished", {"report": str(out / "evaluation.json"), "summary": [table, f"written: {out}"]})
+    with folder.opened():
+        yield progress("evaluating", 0, 0)
+        for answer in evaluate(settings):
+            folder.refuse_cancelled()
+            results.append(answer.result)
+            clock = clock or RemainingTime(answer.total, answer.done)
+            words = f"evaluating {answer.result.row} on {answer.result.case}"
+            yield progress(words, answer.done, answer.total, clock.tick(answer.done))
+        with folder.result(NAME) as partial:
+            _write(partial, results, settings.as_dict())
+    tables = [text for text in (as_markdown(results), labels_markdown(results)) if text]
+    yield Event("finished", {"out": str(folder.path / NAME), "summary": [*tables, f"report: {folder.path / NAME}"]})
 
 
-def _write(out: Path, results: list[Result], settings: object) -> None:
-    from dataclasses import asdict
-
+def _write(folder: Path, results: Sequence[Result], settings: dict[str, object]) -> None:
+    """report.json, report.md and report.png."""
     from StructDiffCore.evaluation.table import as_figure, as_json, as_markdown, labels_markdown
+    from StructDiffCore.io.atomic import write_text
 
-    out.mkdir(parents=True, exist_ok=True)
-    content = {"settings": asdict(settings), **as_json(results)}  # type: ignore[call-overload]
-    (out / "evaluation.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
-    (out / "table.md").write_text(as_markdown(results) + "\n" + labels_markdown(results) + "\n", encoding="utf-8")
-    as_figure(results).savefig(out / "table.png", dpi=110)
+    document = {"settings": settings, **as_json(results)}
+    write_text(folder / "report.json", json.dumps(document, indent=2) + "\n")
+    write_text(folder / "report.md", "\n\n".join(filter(None, (as_markdown(results), labels_markdown(results)))) + "\n")
+    as_figure(results).savefig(folder / "report.png", dpi=110)
