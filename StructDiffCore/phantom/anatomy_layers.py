@@ -119,7 +119,7 @@ def inside_cage(m: Mixture, d: Distances, t: ThoraxDistances, side: float, h: fl
     below = cut(t.abdomen, 1.0 - d.pericardium, 3.0)
     mediastinum = min(mediastinum, max(melt(d.pericardium, below, 16.0), -below))
     m = covered(m, _FAT, max(mediastinum, t.cage), h)
-    m = covered(m, _LIVER, max(max(below + 2.0, t.cage + 3.0), -side - 25.0), h)
+    m = covered(m, _LIVER, max(max(below + 2.0, t.cage + 3.0), 0.6 * (-side - 38.0 - 1.1 * below)), h)
     m = covered(m, _STOMACH, max(below + 2.5, t.cage + 5.0), h)
     m = covered(m, _MUSCLE, max(below, t.cage), h)
     return covered(m, _LUNG, t.cage, h)

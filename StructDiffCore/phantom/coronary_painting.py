@@ -15,6 +15,7 @@ from StructDiffCore.vessels.painting import paint_distance
 
 from .anatomy import Materials
 from .ordered_growth import grown
+from .overlay import overlaid
 from .tissues import Tissue
 
 Distance = NDArray[np.float32]
@@ -100,7 +101,7 @@ def covered_share(tree: VesselGraph, lumen: NDArray[np.bool_], aorta: NDArray[np
 
 
 def _lay_wall(materials: Materials, distance: Distance, voxel_mm: float) -> None:
-    """Fat between the vessel and the lung, muscle between it and a chamber, and the vessel's wall wherever it does not run in muscle."""
+    """Fat between vessel and lung, muscle between vessel and chamber, and the vessel's wall where it does not run in muscle."""
     tissue = materials[0]
     lung = (distance < SHEATH_MM) & np.isin(tissue, (Tissue.LUNG, Tissue.LUNG_VESSEL))
     for array, value in zip(materials, (Tissue.PERICARDIAL_FAT, Tissue.PERICARDIAL_FAT, 255)):
@@ -110,7 +111,7 @@ def _lay_wall(materials: Materials, distance: Distance, voxel_mm: float) -> None
         array[pool] = value
     near = (distance < WALL_MM + 0.5 * voxel_mm) & ~np.isin(tissue, (Tissue.AORTA, Tissue.MYOCARDIUM, Tissue.HEART_WALL))
     coverage = np.clip(0.5 - (distance[near] - WALL_MM) / voxel_mm, 0.0, 1.0)
-    _overlay(materials, np.nonzero(near), coverage, Tissue.VESSEL_WALL)
+    overlaid(materials, np.nonzero(near), coverage, Tissue.VESSEL_WALL)
 
 
 def _lay_plaque(materials: Materials, plaque: Plaque, tree: VesselGraph, geometry: Geometry) -> None:
@@ -119,7 +120,7 @@ def _lay_plaque(materials: Materials, plaque: Plaque, tree: VesselGraph, geometr
     here = (materials[0][patch.box], materials[1][patch.box], materials[2][patch.box])
     voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
     near = (patch.distance_mm < 0.5 * voxel_mm) & np.isin(here[0], PLAQUE_GROUND)
-    _overlay(here, np.nonzero(near), np.clip(0.5 - patch.distance_mm[near] / voxel_mm, 0.0, 1.0), kind)
+    overlaid(here, np.nonzero(near), np.clip(0.5 - patch.distance_mm[near] / voxel_mm, 0.0, 1.0), kind)
 
 
 def _lay_lumen(materials: Materials, lumen: NDArray[np.bool_], distance: Distance, blood: Tissue, voxel_mm: float) -> None:
@@ -127,15 +128,4 @@ def _lay_lumen(materials: Materials, lumen: NDArray[np.bool_], distance: Distanc
     near = ((distance < 0.5 * voxel_mm) & (materials[0] != Tissue.AORTA)) | lumen
     coverage = np.clip(0.5 - distance[near] / voxel_mm, 0.0, 1.0)
     coverage = np.where(lumen[near], np.maximum(coverage, 0.51), np.minimum(coverage, 0.49))
-    _overlay(materials, np.nonzero(near), coverage, blood)
-
-
-def _overlay(materials: Materials, where: tuple[NDArray[np.intp], ...], coverage: NDArray[np.floating], material: Tissue) -> None:
-    """Let ``material`` take its part (n,) of the voxels ``where``; the larger part becomes dominant."""
-    tissue, second, share = materials
-    old, inside = tissue[where], coverage >= 0.5
-    kept = (coverage <= 0.0) | (old == material)
-    tissue[where] = np.where(kept | ~inside, old, material)
-    second[where] = np.where(kept, second[where], np.where(inside, old, material))
-    amount = np.round(255.0 * np.where(inside, coverage, 1.0 - coverage)).astype(np.uint8)
-    share[where] = np.where(kept, share[where], amount)
+    overlaid(materials, np.nonzero(near), coverage, blood)

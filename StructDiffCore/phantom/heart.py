@@ -17,6 +17,7 @@ from .anatomy_proportions import Dominance
 from .chamber_topology import make_muscle_whole, make_whole
 from .coronary_disease import Disease, draw_disease, no_disease
 from .coronary_painting import lay_in
+from .lung_tree import paint_lung_trees
 from .tissues import Tissue, cardiac_labels
 
 SMALLEST_RADIUS_VOXELS = 0.75
@@ -112,6 +113,7 @@ def digital_heart(
         shares = lay_in(materials, coronaries.trees, geometry, coronaries.plaques)
         if min(shares.values()) >= COVERED or not all(holds(geometry, tree) for tree in coronaries.trees.values()):
             make_chambers_whole(materials, depth)
+            paint_lung_trees(materials, geometry, np.random.default_rng([seed, 3]))
             return Heart.of_materials(materials, geometry, coronaries.trees, anatomy.dominance, seed)
     raise StructDiffError(
         f"heart {seed} has coronaries that this grid cannot carry (covered: {shares})", "use a finer spacing or another seed"
