@@ -162,9 +162,11 @@ def _draw_noise(ranges: Domain, thickness_mm: float, rng: np.random.Generator) -
         sigma_hu=_log_uniform(ranges.noise_sigma_hu, rng),
         cutoff_per_mm=float(rng.uniform(*spectrum.cutoff_per_mm)),
         decay=float(rng.uniform(*spectrum.decay)),
-        axial_sigma_mm=float(rng.uniform(0.15, 0.45) * (1.0 + thickness_mm)),
+        axial_sigma_mm=float(rng.uniform(0.08, 0.5) * (1.0 + thickness_mm)),
         radial_gain=float(rng.uniform(0.0, 0.6)),
         patchiness=float(rng.uniform(0.0, 0.15)),
+        lung_gain=float(rng.uniform(0.35, 1.0)),
+        stretch=float(rng.uniform(0.8, 1.6)),
         angle_rad=float(rng.uniform(-0.3, 0.3)),
     )
 

@@ -47,7 +47,7 @@ PHASES: Mapping[str, ContrastPhase] = {
     "early_arterial": ContrastPhase((160.0, 380.0), (1.4, 2.4), (30.0, 130.0)),
     "triple_rule_out": ContrastPhase((300.0, 620.0), (0.85, 1.35), (10.0, 60.0)),
     "late": ContrastPhase((90.0, 240.0), (0.85, 1.05), (2.0, 12.0)),
-    "saline_flush": ContrastPhase((400.0, 620.0), (0.10, 0.35), (20.0, 60.0)),
+    "saline_flush": ContrastPhase((430.0, 640.0), (0.08, 0.30), (20.0, 60.0)),
 }
 """Aortic enhancement of coronary CT: 300 to 500 HU (Abbara 2016, SCCT guideline); wider here on purpose."""
 

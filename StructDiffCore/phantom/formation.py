@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, Volume
 
 from .appearance import Appearance, Motion, PointSpread
-from .noise import Frequencies, Point, along_axis, axial_axis, frequencies, sample_noise
+from .noise import Frequencies, Point, along_axis, axial_axis, frequencies, lung_gain, sample_noise
 from .texture import texture_fields
 
 HU_FLOOR, HU_CEILING = -1024.0, 3071.0
@@ -54,6 +54,7 @@ def render(heart: Body, appearance: Appearance, rng: np.random.Generator) -> Ren
     sharp = paint(heart, appearance, centre_mm, texture_rng)
     clean = expose(sharp, appearance, heart.geometry, centre_mm)
     noise = sample_noise(appearance.noise, heart.geometry, centre_mm, noise_rng)
+    noise *= lung_gain(appearance.noise, clean, heart.geometry)
     noise += clean
     return Rendering(_volume(clean, heart.geometry), _volume(noise, heart.geometry))
 

@@ -19,7 +19,7 @@ from .tissues import Tissue
 Materials = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
 """Dominant material, second material and share (i, j, k)."""
 
-MESH_MM = ((11.0, 1.9), (6.5, 0.95), (4.0, 0.5))
+MESH_MM = ((11.0, 2.5), (7.0, 1.5), (5.0, 0.75))
 """(mesh, radius at the hilum) of segmental, subsegmental and small vessels; radii after Huang 1996, orders 8 to 12."""
 HILUM_MM, HILUM_REACH_MM = 40.0, 70.0
 """Radii fall to a third over the second length, beginning at the first one from the heart's centre."""

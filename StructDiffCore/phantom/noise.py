@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from StructDiffCore.domain import Geometry
 
@@ -41,6 +42,7 @@ frequencies (Solomon 2014)."""
 RAMP_FLOOR_PER_MM = 0.02
 STREAK_WIDTH_RAD = 0.35
 PATCH_MM = 45.0
+LUNG_BORDER_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Noise:
     """Extra share of noise on the body's axis, fading outwards."""
     patchiness: float = 0.0
     """Slow random modulation of the amplitude."""
+    lung_gain: float = 1.0
+    """Amplitude in the lung as a share of that in soft tissue: less attenuation, and denoisers that follow the image."""
+    stretch: float = 1.0
+    """Correlation across the patient (first in-plane axis) over that from front to back: lateral paths are noisier."""
     angle_rad: float = 0.0
     """Direction of streaks from the in-plane first axis."""
 
@@ -96,7 +102,7 @@ def noise_amplitude(noise: Noise, along: Frequencies) -> NDArray[np.float32]:
     """Square root of the noise power spectrum (relative) at the given frequencies."""
     family = NOISE_SPECTRA[noise.texture]
     first, second, axial = along
-    radius = np.sqrt(first**2 + second**2)
+    radius = np.sqrt((first * noise.stretch) ** 2 + second**2)
     power = (RAMP_FLOOR_PER_MM + radius) ** family.ramp * np.exp(-((radius / noise.cutoff_per_mm) ** noise.decay))
     if family.directional:
         power = power * _streak_weight(noise, first, second)
@@ -129,6 +135,14 @@ def _gain(noise: Noise, geometry: Geometry, centre_mm: Point, phases: NDArray[np
         wave = np.sin(2.0 * np.pi * index * geometry.spacing[a] / PATCH_MM + phases[a])
         gain = gain * (1.0 + noise.patchiness * wave).astype(np.float32)
     return gain.astype(np.float32)
+
+
+def lung_gain(noise: Noise, clean: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
+    """Amplitude (i, j, k) that falls to ``noise.lung_gain`` inside the lung, over about ``LUNG_BORDER_MM``."""
+    density = np.clip((clean + np.float32(850.0)) * np.float32(1.0 / 700.0), 0.0, 1.0)
+    for axis, step in enumerate(geometry.spacing):
+        density = uniform_filter1d(density, max(1, round(LUNG_BORDER_MM / step)), axis=axis, mode="nearest")
+    return np.float32(noise.lung_gain) + np.float32(1.0 - noise.lung_gain) * density
 
 
 def along_axis(values: NDArray, axis: int) -> NDArray:

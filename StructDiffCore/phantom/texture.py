@@ -53,9 +53,9 @@ class Texture:
 
 
 RANGES_HU: Mapping[str, Mapping[str, tuple[float, float]]] = {
-    "LUNG": {"grain": (4.0, 18.0), "strands": (4.0, 25.0), "twigs": (15.0, 60.0), "clouds": (4.0, 25.0), "gravity": (0.0, 0.7)},
-    "FAT": {"grain": (0.0, 3.0), "strands": (2.0, 14.0), "clouds": (0.0, 4.0)},
-    "PERICARDIAL_FAT": {"grain": (0.0, 3.0), "strands": (3.0, 18.0), "clouds": (0.0, 6.0)},
+    "LUNG": {"grain": (0.0, 10.0), "strands": (0.0, 16.0), "twigs": (0.0, 30.0), "clouds": (3.0, 25.0), "gravity": (0.0, 0.7)},
+    "FAT": {"grain": (0.0, 3.0), "strands": (2.0, 18.0), "clouds": (0.0, 12.0)},
+    "PERICARDIAL_FAT": {"grain": (0.0, 3.0), "strands": (3.0, 22.0), "clouds": (0.0, 14.0)},
     "MUSCLE": {"grain": (0.0, 4.0), "strands": (-14.0, -3.0), "clouds": (1.0, 8.0)},
     "BONE_CORTEX": {"grain": (20.0, 120.0), "clouds": (20.0, 150.0)},
     "MARROW": {"grain": (15.0, 70.0), "strands": (10.0, 70.0), "clouds": (10.0, 50.0)},
@@ -83,9 +83,9 @@ def draw_texture(mixing_hu: float, rng: np.random.Generator) -> Texture:
     return Texture(
         amplitudes,
         fine_mm=float(rng.uniform(0.5, 1.3)),
-        strand_mm=float(rng.uniform(1.5, 4.0)),
+        strand_mm=float(rng.uniform(2.0, 6.0)),
         twig_mm=float(rng.uniform(1.5, 3.5)),
-        cloud_mm=float(rng.uniform(5.0, 13.0)),
+        cloud_mm=float(rng.uniform(4.0, 13.0)),
         shading_hu=float(rng.uniform(0.0, 9.0)),
         shading_mm=float(rng.uniform(25.0, 60.0)),
     )

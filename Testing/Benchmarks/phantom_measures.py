@@ -149,10 +149,11 @@ def noise_spectrum(image: NDArray[np.float32], spacing: NDArray[np.float64], low
 
 
 def drawn_spectrum(noise: Noise, like: NoiseSpectrum) -> NDArray[np.float64]:
-    """In-plane power the noise was asked for, at the frequencies of a measured spectrum."""
+    """In-plane power the noise was asked for, at the frequencies of a measured spectrum and scaled to it above 0.1 per mm."""
     f = like.per_mm.astype(np.float32)
     power = noise_amplitude(noise, (f, np.zeros_like(f), np.zeros_like(f))).astype(float) ** 2
-    return power / power.sum()
+    fine = like.per_mm > 0.1
+    return power * np.nansum(like.power[fine]) / power[fine].sum()
 
 
 def _tiles(image: NDArray[np.float32], n: int) -> Iterator[NDArray[np.float64]]:

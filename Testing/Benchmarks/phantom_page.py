@@ -49,7 +49,7 @@ SCANS = {
 }
 SHOWN = 4
 FIELD_MM = (190.0, 170.0, 160.0)
-LOOKS_TRIED = 400
+LOOKS_TRIED = 1500
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +92,10 @@ def looks(scan: Scan, count: int, matched: bool) -> list[Appearance]:
 
     def unlikeness(look: Appearance) -> float:
         noise = np.log(look.noise.sigma_hu * (1 + 0.5 * look.noise.radial_gain) / seen.sigma_hu)
-        shape = np.nansum(np.abs(drawn_spectrum(look.noise, seen) - seen.power))
+        shape = np.nansum(np.abs(drawn_spectrum(look.noise, seen) - seen.power)[seen.per_mm > 0.1])
         thickness = np.log(look.slice_thickness_mm / min(scan.spacing[2], 2.5))
         level = np.log(look.hu["LV"] / blood)
-        return float(4 * noise**2 + 4 * shape**2 + level**2 + 0.3 * thickness**2 + (look.motion.kind != "none"))
+        return float(4 * noise**2 + 4 * shape**2 + level**2 + thickness**2 + (look.motion.kind != "none"))
 
     return sorted(drawn, key=unlikeness)[:count]
 
@@ -138,7 +138,7 @@ def measured(scan: Scan) -> dict[str, Any]:
 
 def compared(scan: Scan, count: int) -> tuple[dict[str, Any], list[Scan]]:
     """One real scan against phantoms on its grid, looks as drawn and looks nearest to it."""
-    real = patches(scan.voxels, scan.spacing, np.random.default_rng(1))
+    real = patches(scan.voxels[_box_mm(scan)], scan.spacing, np.random.default_rng(1))
     result: dict[str, Any] = {"real": measured(scan)}
     shown: list[Scan] = []
     for mode in ("drawn", "matched"):
