@@ -20,8 +20,8 @@ class SynthesisSettings:
     """Name in the presets' table of samplers."""
     steps: int = SAMPLERS[DEFAULT_SAMPLER].steps
     """Denoising steps on the log-SNR grid."""
-    tile: int = 64
-    """Edge of a tile in voxels; memory grows with its cube."""
+    tile: int = 128
+    """Edge of a tile in voxels; memory grows with its cube, the share of voxels computed twice shrinks with it."""
     overlap: int = 16
     """Voxels that neighbouring tiles share and blend."""
     precision: str = "auto"

@@ -18,6 +18,7 @@ PLATEAU_MM = 1.0
 LEAST_CONTRAST_HU = 100.0
 FEWEST_PROFILES = 40
 MOST_PROFILES = 3000
+TRUSTED_PROFILES = 200
 WIDTH_PER_SIGMA = 2.5631
 """10 to 90 % of an error function spans this many sigmas."""
 
@@ -58,12 +59,9 @@ def edge_widths(
 
 
 def point_spread_mm(edges: Iterable[Edge], default_mm: float = 0.6) -> float:
-    """One sigma for a scan: the mean of its edges' sigmas, weighted by profiles."""
-    counted = [(edge.sigma_mm, edge.profiles) for edge in edges]
-    if not counted:
-        return default_mm
-    sigmas, profiles = np.asarray(counted, float).T
-    return float(np.average(sigmas, weights=profiles))
+    """One sigma for a scan: its sharpest well-read edge, since walls, motion and masks only broaden edges."""
+    sigmas = [edge.sigma_mm for edge in edges if edge.profiles >= TRUSTED_PROFILES]
+    return min(sigmas, default=default_mm)
 
 
 def _edge(image: NDArray[np.float32], mask: NDArray[np.bool_], spacing: NDArray, rng: np.random.Generator) -> Edge | None:
