@@ -35,9 +35,8 @@ class NoiseEmbedding(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(2 * frequencies, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, c_noise: Tensor) -> Tensor:
-        first = self.mlp[0].weight
         angles = c_noise.float()[:, None] * torch.as_tensor(self.frequencies, dtype=torch.float32)
-        return self.mlp(torch.cat([angles.cos(), angles.sin()], 1).to(first.dtype))
+        return self.mlp(torch.cat([angles.cos(), angles.sin()], 1).to(next(self.mlp.parameters()).dtype))
 
 
 class ResidualBlock(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class ConditionEncoder(nn.Module):
         channels = settings.channels
         self.slots = SlotEmbedding(settings.code_length, settings.slot_features)
         self.stem = nn.Conv3d(8 * len(MAP_NAMES) + settings.slot_features, channels[0], 3, padding=1)
-        self.downs = nn.ModuleList(Downsample(a, b) for a, b in zip(channels[:-1], channels[1:]))
+        self.downs = nn.ModuleList(Downsample(a, b) for a, b in pairwise(channels))
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(c) for _ in range(n))) for c, n in zip(channels, settings.condition_blocks)
         )

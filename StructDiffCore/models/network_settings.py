@@ -17,7 +17,7 @@ class NetworkSettings:
     """Channels per level; the first level is half the voxel grid, each further one half of the one before."""
     blocks_per_level: tuple[int, ...] = (1, 1, 1)
     """Residual blocks per level, on the way down and again on the way up."""
-    condition_blocks: tuple[int, ...] = (1, 1, 1)
+    condition_blocks: tuple[int, ...] = (0, 1, 1)
     """Residual blocks per level of the condition encoder."""
     code_length: int = CODE_LENGTH
     """Entries of a region code."""

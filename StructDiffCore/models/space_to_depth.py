@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def space_to_depth(voxels: Tensor) -> Tensor:
-    """[B, C, I, J, K] with even sizes -> [B, 8 C, I/2, J/2, K/2]; the sub-voxel (a, b, c) of channel n lands in 8 n + 4 a + 2 b + c."""
+    """[B, C, I, J, K], sizes even, -> [B, 8 C, I/2, J/2, K/2]; sub-voxel (a, b, c) of channel n lands in 8 n + 4 a + 2 b + c."""
     b, c, i, j, k = voxels.shape
     blocks = voxels.reshape(b, c, i // 2, 2, j // 2, 2, k // 2, 2)
     return blocks.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(b, 8 * c, i // 2, j // 2, k // 2)

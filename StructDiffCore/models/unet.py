@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,8 +24,8 @@ class UNet(nn.Module):
         channels, width = settings.channels, settings.embedding_width
         self.noise = NoiseEmbedding(width)
         self.stem = nn.Conv3d(8, channels[0], 3, padding=1)
-        self.downs = nn.ModuleList(Downsample(a, b) for a, b in zip(channels[:-1], channels[1:]))
-        self.ups = nn.ModuleList(Upsample(b, a) for a, b in zip(channels[:-1], channels[1:]))
+        self.downs = nn.ModuleList(Downsample(a, b) for a, b in pairwise(channels))
+        self.ups = nn.ModuleList(Upsample(b, a) for a, b in pairwise(channels))
         self.merges = nn.ModuleList(nn.Conv3d(2 * c, c, 1) for c in channels[:-1])
         self.before = nn.ModuleList(_blocks(c, n, width) for c, n in zip(channels, settings.blocks_per_level))
         self.after = nn.ModuleList(_blocks(c, n, width) for c, n in zip(channels[:-1], settings.blocks_per_level))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -28,9 +28,9 @@ SHIPPED_WEIGHTS = "structdiff-cardiac.safetensors"
 class StructDiffSettings:
     """What a set of weights was trained as; stored in the file's header."""
 
-    network: NetworkSettings = NetworkSettings()
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     """The network's form."""
-    residual_scale_hu: float = 50.0
+    residual_scale_hu: float = 100.0
     """HU of one unit of the diffused residual r = (image - prior) / scale; chosen so that r has about unit spread."""
     noise: str = "modelled"
     """What the network makes: 'modelled' the noise-free image (noise is added afterwards), 'diffusion' the noisy image."""

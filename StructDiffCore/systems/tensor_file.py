@@ -1,4 +1,4 @@
-"""The safetensors format (length, JSON header, raw bytes) with torch alone: training must also run where nothing else is installed."""
+"""The safetensors format (length, JSON header, raw bytes) with torch alone, so that training needs nothing else."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,10 +68,10 @@ def read_tensors(path: Path) -> TensorFile:
     return TensorFile({name: _tensor(name, entry, body) for name, entry in header.items()}, metadata)
 
 
-def _tensor(name: str, entry: Mapping[str, object], body: memoryview) -> Tensor:
+def _tensor(name: str, entry: Mapping[str, Any], body: memoryview) -> Tensor:
     try:
-        dtype, shape, (begin, end) = DTYPE_OF[entry["dtype"]], entry["shape"], entry["data_offsets"]  # type: ignore[index,misc]
-        sizes = [int(n) for n in shape]  # type: ignore[attr-defined]
+        dtype, sizes = DTYPE_OF[entry["dtype"]], [int(n) for n in entry["shape"]]
+        begin, end = (int(n) for n in entry["data_offsets"])
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"the entry of '{name}' is malformed") from None
     count = math.prod(sizes)

@@ -85,7 +85,7 @@ def _refuse_changed(path: Path, digest: str) -> None:
         raise StructDiffError(f"{card} holds no SHA-256", "install StructDiff again") from None
     if expected != digest:
         raise StructDiffError(
-            f"{path.name} has SHA-256 {digest[:12]}..., its card says {str(expected)[:12]}...: the weights were changed or damaged",
+            f"{path.name} has SHA-256 {digest[:12]}..., its card says {str(expected)[:12]}...: changed or damaged",
             "install StructDiff again",
         )
 
