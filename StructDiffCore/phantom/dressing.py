@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from .anatomy import draw_anatomy
 from .anatomy_chambers import Distances
 from .anatomy_layers import Mixture, covered, thorax_layers
-from .lung_vessels import paint_lung_vessels
+from .lung_tree import paint_lung_trees
 from .thorax import ThoraxSizes, thorax_distances
 from .tissues import Tissue
 
@@ -113,13 +113,12 @@ def dress(label_map: LabelMap, tissue_of_label: Mapping[int, Tissue], rng: np.ra
     core = heart if heart.any() else labelled != BACKGROUND
     centre = geometry.to_world(np.mean(np.nonzero(core), axis=1))
     gaps = _gaps(labelled, heart, geometry, dressing)
-    affine = geometry.affine[:3].copy()
-    affine[:, 3] += BODY_CENTRE_MM - centre
+    in_thorax = replace(geometry, origin=tuple(np.asarray(geometry.origin) + BODY_CENTRE_MM - centre))
     tissue, second, share = (np.zeros(geometry.shape, np.uint8) for _ in range(3))
     thorax = draw_anatomy(dressing.anatomy_seed).thorax
     voxel_mm = float(np.cbrt(geometry.voxel_volume_mm3))
-    _fill(labelled, gaps, affine, thorax, dressing.wall_mm, voxel_mm, tissue, second, share)
-    paint_lung_vessels((tissue, second, share), geometry, centre, rng)
+    _fill(labelled, gaps, in_thorax.affine, thorax, dressing.wall_mm, voxel_mm, tissue, second, share)
+    paint_lung_trees((tissue, second, share), in_thorax, rng)
     return DressedBody(tissue, second, share, label_map, geometry, tuple(float(c) for c in centre))  # type: ignore[arg-type]
 
 

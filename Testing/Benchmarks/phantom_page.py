@@ -39,7 +39,6 @@ from StructDiffCore.domain import Geometry
 from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.phantom.heart import digital_heart
-from StructDiffCore.phantom.lung_vessels import with_lung_vessels
 
 SCANS = {
     "ts_thorax_cta": "ts_thorax_cta_1p5mm_ct.nii.gz",
@@ -75,7 +74,7 @@ def phantom(seed: int, spacing: NDArray[np.float64], look: Appearance) -> Scan:
     shape = tuple(round(f / s) for f, s in zip(FIELD_MM, spacing))
     corner = (0.5 * FIELD_MM[0] - 15.0, 0.5 * FIELD_MM[1] - 10.0, -0.5 * FIELD_MM[2])
     geometry = Geometry(shape, tuple(spacing), corner, ((-1, 0, 0), (0, -1, 0), (0, 0, 1)))
-    heart = with_lung_vessels(digital_heart(seed, geometry), np.random.default_rng(seed))
+    heart = digital_heart(seed, geometry)
     scan = render(heart, look, np.random.default_rng(seed))
     return Scan(f"phantom {seed}", scan.noisy.voxels, spacing, heart.tissue)
 
