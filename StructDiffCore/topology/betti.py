@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from itertools import product
 
 import numba
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
+
+from .components import piece_count
+from .runs import Runs, runs_of
 
 
 @dataclass(frozen=True)
@@ -22,76 +22,86 @@ class Betti:
 
 
 def betti_numbers(structure: NDArray[np.bool_]) -> Betti:
-    """Betti numbers of a boolean (i, j, k) array.
+    """Betti numbers of a boolean (i, j, k) array."""
+    return betti_of_runs(runs_of(structure)) if structure.any() else Betti(0, 0, 0)
 
-    b0 and b2 by counting components, b1 = b0 + b2 - chi with the Euler number chi of the union of closed voxels.
+
+def betti_of_runs(runs: Runs) -> Betti:
+    """b0 and b2 by counting components, b1 = b0 + b2 - chi with the Euler number chi of the union of closed voxels."""
+    pieces = piece_count(runs, fully_connected=True)
+    cavities = piece_count(runs.complement(), fully_connected=False) - 1
+    return Betti(pieces, pieces + cavities - euler_number(runs), cavities)
+
+
+def betti_by_faces(runs: Runs) -> Betti:
+    """Betti numbers of the 6-connected structure in a 26-connected background.
+
+    By Alexander duality from the background: where they differ from ``betti_of_runs`` a diagonal contact decides.
     """
-    cropped = boxed(structure)
-    if cropped is None:
-        return Betti(0, 0, 0)
-    pieces = count_components(cropped, fully_connected=True)
-    cavities = count_components(~cropped, fully_connected=False) - 1
-    return Betti(pieces, pieces + cavities - euler_number(cropped), cavities)
+    around = runs.complement()
+    pieces = piece_count(runs, fully_connected=False)
+    shells = piece_count(around, fully_connected=True)
+    return Betti(pieces, shells + pieces - euler_number(around), shells - 1)
 
 
-def boxed(structure: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    """The structure cropped to its bounding box with a border of one empty voxel; None where it is empty."""
-    box = []
-    for axis in range(3):
-        hit = np.flatnonzero(structure.any(axis=tuple(a for a in range(3) if a != axis)))
-        if hit.size == 0:
-            return None
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
-    return np.pad(structure[tuple(box)], 1)
+def euler_number(runs: Runs) -> int:
+    """Euler number of the union of closed voxels.
 
-
-def count_components(structure: NDArray[np.bool_], fully_connected: bool) -> int:
-    """Number of connected pieces: 26-connected if ``fully_connected``, else 6-connected."""
-    pieces = sitk.ConnectedComponent(sitk.GetImageFromArray(structure.view(np.uint8)), fully_connected)
-    return int(sitk.GetArrayViewFromImage(pieces).max())
-
-
-def euler_number(structure: NDArray[np.bool_]) -> int:
-    """Euler number of the union of closed voxels (26-connectivity); the array needs an empty border."""
-    histogram = _pattern_histogram(np.ascontiguousarray(structure).view(np.uint8))
-    return int(histogram @ _eighths_of_chi()) // 8
+    Over every open cell of the plane of rows lies a union of closed intervals of k, and chi adds up cell by cell: number of
+    intervals over the faces (rows), minus over the edges (two rows), plus over the vertices (four rows).
+    """
+    return int(_euler(*runs.rows, runs.first, runs.start, runs.stop))
 
 
 @numba.njit(cache=True)
-def _pattern_histogram(structure: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each of the 256 patterns of a 2x2x2 block occurs."""
-    histogram = np.zeros(256, np.int64)
-    ni, nj, nk = structure.shape
-    for i in range(ni - 1):
-        for j in range(nj - 1):
-            left = (
-                structure[i, j, 0] | structure[i, j + 1, 0] << 1 | structure[i + 1, j, 0] << 2 | structure[i + 1, j + 1, 0] << 3
-            )
-            for k in range(1, nk):
-                right = (
-                    structure[i, j, k]
-                    | structure[i, j + 1, k] << 1
-                    | structure[i + 1, j, k] << 2
-                    | structure[i + 1, j + 1, k] << 3
-                )
-                histogram[left | right << 4] += 1
-                left = right
-    return histogram
+def _euler(ni, nj, first, start, stop):  # type: ignore[no-untyped-def]
+    at, end = np.zeros(4, np.int64), np.zeros(4, np.int64)
+    chi = len(start)
+    for i in range(ni + 1):
+        for j in range(nj + 1):
+            filled = 0
+            for corner in range(4):  # rows (i-1, j-1), (i-1, j), (i, j-1), (i, j)
+                a, b = i - 1 + corner // 2, j - 1 + corner % 2
+                inside = 0 <= a < ni and 0 <= b < nj
+                at[corner] = first[a * nj + b] if inside else 0
+                end[corner] = first[a * nj + b + 1] if inside else 0
+                filled += end[corner] > at[corner]
+            if filled == 0:
+                continue
+            chi += _intervals(at, end, 0, 1, 2, 3, start, stop)
+            chi -= _intervals(at, end, 1, 3, -1, -1, start, stop)
+            chi -= _intervals(at, end, 2, 3, -1, -1, start, stop)
+    return chi
 
 
-@cache
-def _eighths_of_chi() -> NDArray[np.int64]:
-    """8 chi contributed by one grid vertex for each pattern of its 8 voxels: vertices - edges + faces - cubes.
-
-    An edge is shared by 2 vertices, a face by 4, a cube by 8; each cell exists where any voxel around it is set.
-    """
-    corners = list(product((0, 1), repeat=3))  # (k, i, j): bit 4k + 2i + j
-    cells = list(product((0, 1, None), repeat=3))  # a fixed axis picks the half-cell on that side of the vertex
-    table = np.zeros(256, np.int64)
-    for pattern in range(256):
-        filled = [corner for bit, corner in enumerate(corners) if pattern >> bit & 1]
-        for cell in cells:
-            if any(all(c is None or c == v for c, v in zip(cell, corner)) for corner in filled):
-                dimension = sum(fixed is not None for fixed in cell)
-                table[pattern] += (-1) ** dimension * (8 >> dimension)
-    return table
+@numba.njit(cache=True)
+def _intervals(at, end, a, b, c, d, start, stop):  # type: ignore[no-untyped-def]
+    """Number of closed intervals in the union of some rows' runs."""
+    pa, pb = at[a], at[b]
+    pc, pd = (at[c], at[d]) if c >= 0 else (0, 0)
+    ea, eb = end[a], end[b]
+    ec, ed = (end[c], end[d]) if c >= 0 else (0, 0)
+    far = np.int64(1) << 40
+    count, reach = 0, -far
+    while True:
+        sa = np.int64(start[pa]) if pa < ea else far
+        sb = np.int64(start[pb]) if pb < eb else far
+        sc = np.int64(start[pc]) if pc < ec else far
+        sd = np.int64(start[pd]) if pd < ed else far
+        nearest = min(min(sa, sb), min(sc, sd))
+        if nearest == far:
+            return count
+        if nearest > reach:
+            count += 1
+        if sa == nearest:
+            reach = max(reach, np.int64(stop[pa]))
+            pa += 1
+        elif sb == nearest:
+            reach = max(reach, np.int64(stop[pb]))
+            pb += 1
+        elif sc == nearest:
+            reach = max(reach, np.int64(stop[pc]))
+            pc += 1
+        else:
+            reach = max(reach, np.int64(stop[pd]))
+            pd += 1

@@ -5,8 +5,9 @@ import pytest
 from skimage.measure import euler_number as skimage_euler_number
 
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
-from StructDiffCore.topology.betti import Betti, betti_numbers, boxed, euler_number
+from StructDiffCore.topology.betti import Betti, betti_by_faces, betti_numbers, euler_number
 from StructDiffCore.topology.report import contact_patches, topology_report
+from StructDiffCore.topology.runs import LabelRuns, runs_of
 
 
 def a_block(shape=(5, 5, 5)):
@@ -34,28 +35,60 @@ def test_an_empty_structure_has_no_topology():
     assert betti_numbers(np.zeros((4, 4, 4), bool)) == Betti(0, 0, 0)
 
 
-def random_structures(count):
+def random_structures(count, largest=8):
     rng = np.random.default_rng(7)
     for _ in range(count):
-        yield rng.random(rng.integers(3, 9, 3)) < rng.uniform(0.05, 0.95)
+        yield rng.random(rng.integers(3, largest + 1, 3)) < rng.uniform(0.05, 0.95)
 
 
 def test_the_euler_number_equals_scikit_images():
     for structure in random_structures(100):
-        cropped = boxed(structure)
-        if cropped is not None:
-            assert euler_number(cropped) == skimage_euler_number(cropped, connectivity=3)
+        if structure.any():
+            assert euler_number(runs_of(structure)) == skimage_euler_number(np.pad(structure, 1), connectivity=3)
+
+
+def gudhi_betti(structure, carriers):
+    """Betti numbers of a cubical complex whose cubes (26-connected) or vertices (6-connected) are the voxels."""
+    gudhi = pytest.importorskip("gudhi")
+    cells = gudhi.CubicalComplex(**{carriers: np.where(np.pad(structure, 1), 0.0, 1.0)})
+    cells.compute_persistence()
+    return Betti(*([*cells.persistent_betti_numbers(0.0, 0.5), 0, 0, 0])[:3])
 
 
 def test_betti_numbers_equal_gudhis_on_random_volumes():
-    gudhi = pytest.importorskip("gudhi")
+    for structure in random_structures(600, largest=12):
+        assert betti_numbers(structure) == gudhi_betti(structure, "top_dimensional_cells")
+
+
+def test_betti_numbers_by_faces_equal_gudhis_on_random_volumes():
     for structure in random_structures(150):
-        padded = np.pad(structure, 1)
-        # a voxel is a closed cube: top-dimensional cells carry the filtration, 26-connected structure
-        cells = gudhi.CubicalComplex(top_dimensional_cells=np.where(padded, 0.0, 1.0))
-        cells.compute_persistence()
-        expected = cells.persistent_betti_numbers(0.0, 0.5)
-        assert betti_numbers(structure) == Betti(*([*list(expected), 0, 0, 0])[:3])
+        if structure.any():
+            assert betti_by_faces(runs_of(structure)) == gudhi_betti(structure, "vertices")
+
+
+def test_runs_hold_exactly_the_voxels_of_each_label():
+    rng = np.random.default_rng(3)
+    for dtype in (np.uint8, np.uint16, np.int64):
+        voxels = rng.integers(0, 4, (5, 6, 7)).astype(dtype)
+        runs = LabelRuns.of(voxels)
+        everywhere = (slice(0, 5), slice(0, 6), slice(0, 7))
+        for value in (1, 2, 3):
+            assert np.array_equal(runs.of_value(value).painted(everywhere), voxels == value)
+        assert np.array_equal(runs.of_value(1, 3).painted(everywhere), np.isin(voxels, (1, 3)))
+
+
+def test_an_update_inside_a_box_equals_a_fresh_start():
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        voxels = rng.integers(0, 4, (6, 7, 8)).astype(np.uint8)
+        edited = voxels.copy()
+        box = (slice(1, 4), slice(2, 6), slice(3, 5))
+        edited[box] = rng.integers(0, 4, edited[box].shape)
+        runs, changed = LabelRuns.of(voxels).updated(edited, box)
+        fresh = LabelRuns.of(edited)
+        for part in ("first", "start", "stop", "value"):
+            assert np.array_equal(getattr(runs, part), getattr(fresh, part))
+        assert set(changed) == {v for v in (1, 2, 3) if ((voxels == v) != (edited == v)).any()}
 
 
 def a_heart_of_boxes():
