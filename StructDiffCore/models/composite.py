@@ -52,7 +52,7 @@ def composite_slots(
     in_target = _values(target_labels) if target_values is None else sorted({int(v) for v in target_values} - {0})
     in_template = [v for v in _values(template_labels) if v in codes]
     meanings = {v: code_for(v, codes, scheme, correspondence) for v in in_target}
-    used = set(in_target) | set((correspondence or {}).values())
+    used = set(in_target) if correspondence is None else set(correspondence.values())
     table = [meanings[v][0] for v in in_target] + [codes[v] for v in in_template]
     table += [_pseudo_code(number, codes) for number in range(len(PSEUDO_NAMES))]
     first_template, first_pseudo = len(in_target), len(in_target) + len(in_template)

@@ -146,9 +146,9 @@ def condition_source(
 
     ``thin_values`` default to the scheme's; ``target_values`` are the labels the *whole* target uses (default: those in
     ``target_labels``): a template label outside them is carried over as context, one inside them makes way.
-    ``correspondence`` says which template label a target label looks like. ``covered`` is where the aligned template has an
-    image. ``template_pseudo`` spares the pseudo-labels where they are known already. ``drop_template`` hides the template's
-    image maps (its codes and tissue layout stay).
+    ``correspondence``: target label -> template label it looks like (default: the one of equal value). ``covered`` is where
+    the aligned template has an image. ``template_pseudo`` spares the pseudo-labels where they are known already.
+    ``drop_template`` hides the template's image maps (its codes and tissue layout stay).
     """
     spacing = np.asarray(spacing_mm, float)
     known = np.ones(target_labels.shape, bool) if covered is None else np.asarray(covered, bool)

@@ -101,26 +101,36 @@ def code_for(
 ) -> tuple[RegionCode, str]:
     """Code of a target label and where it came from: "template", "correspondence:7", "group:6" or "null".
 
-    A label the template lacks takes the code of its group, first of a label it touches (coronary <- aorta), then of the largest.
+    ``correspondence`` says which template label each target label looks like; without one, equal values mean the same. A label
+    the template lacks takes the code of its group: of a label it touches (coronary <- aorta), else of the largest.
     """
-    given = (correspondence or {}).get(label)
-    if given is not None and given in codes:
-        return replace(codes[given], borrowed=given != label), f"correspondence:{given}"
-    if label in codes:
-        return codes[label], "template"
-    relative = _relative(label, codes, scheme) if scheme else None
+    source = _source(label, correspondence)
+    if source in codes:
+        if source == label:
+            return codes[source], "template"
+        return replace(codes[source], borrowed=True), f"correspondence:{source}"
+    relative = _relative(label, codes, scheme, correspondence) if scheme else None
     if relative is None:
         return NULL_CODE, "null"
     return replace(codes[relative], borrowed=True), f"group:{relative}"
 
 
-def _relative(label: int, codes: Mapping[int, RegionCode], scheme: LabelScheme) -> int | None:
-    """The label of the same group whose look to borrow."""
+def _source(label: int, correspondence: Mapping[int, int] | None) -> int:
+    """The template label that ``label`` looks like; -1 for none."""
+    return label if correspondence is None else correspondence.get(label, -1)
+
+
+def _relative(
+    label: int, codes: Mapping[int, RegionCode], scheme: LabelScheme, correspondence: Mapping[int, int] | None
+) -> int | None:
+    """The template label of the same group whose look to borrow."""
     if label not in scheme.values or not scheme[label].group:
         return None
-    group = [other.value for other in scheme.labels if other.group == scheme[label].group and other.value in codes]
+    group = [other.value for other in scheme.labels if other.group == scheme[label].group]
+    group = [value for value in group if _source(value, correspondence) in codes]
     touching = [v for v in group if (v, label) in scheme.touching or (label, v) in scheme.touching]
-    return max(touching or group, key=lambda v: codes[v].volume_mm3, default=None)
+    sources = [_source(value, correspondence) for value in touching or group]
+    return max(sources, key=lambda source: codes[source].volume_mm3, default=None)
 
 
 def _inverted(code: RegionCode, hu: float, noise_hu: float) -> RegionCode:

@@ -15,7 +15,7 @@ from StructDiffCore.models.conditioning import ConditionSource, condition_source
 from StructDiffCore.models.pseudo_labels import pseudo_labels
 from StructDiffCore.models.region_code import RegionCode, region_codes
 from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
-from StructDiffCore.preprocess.sanity import refuse_wrong_intensities
+from StructDiffCore.preprocess.sanity import check_hu
 
 from .acquisition_noise import axial_axis
 from .ladder import refuse_what_cannot_fit
@@ -49,14 +49,14 @@ def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, i
     ``correspondence`` maps a target label to the template label it looks like. Raises StructDiffError for images that are no CT,
     templates that cannot be aligned and volumes that cannot fit into memory.
     """
-    refuse_wrong_intensities(template.pair.image)
+    check_hu(template.pair.image, "the template image")
     refuse_what_cannot_fit(target.geometry.shape, template.pair.mask.voxels.size)
-    aligned = align_template(template, target)
+    aligned = align_template(template, target, correspondence)
     look = read_look(template)
-    source = lay_out(target, aligned, look, correspondence)
+    source = lay_out(target, aligned, look)
     record = {
         "template": template.id,
-        "alignment": aligned.report,
+        "alignment": aligned.report.as_dict(),
         "code_origins": {target.scheme[value].name: origin for value, origin in source.origins.items()},
         "psf_sigma_mm": round(look.psf_sigma_mm, 3),
         "noise": look.noise.as_dict(),
@@ -75,10 +75,11 @@ def read_look(template: Template) -> TemplateLook:
     return TemplateLook(codes, fit_noise(image, regions, spacing, axial_axis(mask.geometry)), psf)
 
 
-def lay_out(
-    target: LabelMap, aligned: AlignedTemplate, look: TemplateLook, correspondence: Mapping[int, int] | None = None
-) -> ConditionSource:
-    """The condition of a whole target."""
+def lay_out(target: LabelMap, aligned: AlignedTemplate, look: TemplateLook) -> ConditionSource:
+    """The condition of a whole target; each label looks like the template label it was aligned with."""
+    matched = dict(aligned.report.correspondence)
+    if target.scheme == aligned.labels.scheme:
+        matched = {**{value: value for value in target.scheme.values}, **matched}
     return condition_source(
         target.voxels,
         aligned.image.voxels,
@@ -86,6 +87,6 @@ def lay_out(
         look.codes,
         target.geometry.spacing,
         scheme=target.scheme,
-        correspondence=correspondence,
+        correspondence=matched,
         covered=aligned.covered,
     )
