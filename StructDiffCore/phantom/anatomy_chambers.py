@@ -18,7 +18,7 @@ class HeartShapes(NamedTuple):
     """The heart's solids as rows of numbers (see shapes.py), all in the body frame in mm."""
 
     bound: Rows
-    """Sphere around heart and great vessels: x, y, z, radius."""
+    """Box (2, 2) that heart and great vessels never leave: lowest and highest x, y; they may run on along z."""
     lv: Rows
     lv_outer: Rows
     lv_base: Rows

@@ -216,7 +216,7 @@ def heart_shapes(proportions: Proportions, frame: HeartFrame, rng: np.random.Gen
     """The heart's solids in the body frame; ``rng`` draws the smooth bending and the relief of the inner surfaces."""
     solids = _ventricles(proportions, frame) | _atria(proportions, frame) | _great_vessels(proportions, frame)
     return HeartShapes(
-        bound=np.array([0.0, 0.0, 5.0, 110.0]),
+        bound=np.array([[-105.0, -85.0], [105.0, 105.0]]),
         veins=_veins(proportions, frame),
         sinuses=_sinuses(proportions, frame),
         wall=np.array([proportions.wall * (proportions.septum_gain - 1.0), proportions.fat]),

@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from .anatomy_chambers import Distances, HeartShapes, bent, heart_distances
 from .thorax import ThoraxDistances, ThoraxSizes, thorax_distances
 
+HEART_CHANNELS = len(Distances._fields)
+FAR_OFF_MM = 40.0
+"""Stands for every distance to the heart outside the box it never leaves."""
 LATTICE_MM = 2.0
 """A distance to a surface of curvature radius R errs by LATTICE_MM^2 / (8 R): 0.1 mm at R = 5 mm."""
 
@@ -43,13 +46,14 @@ def _sample(
         for j in range(values.shape[1]):
             for k in range(values.shape[2]):
                 x, y, z = bent(corner[0] + cell_mm * i, corner[1] + cell_mm * j, corner[2] + cell_mm * k, heart.warp)
-                channel = 0
-                for distance in heart_distances(x, y, z, heart):
+                for channel, distance in enumerate(thorax_distances(x, y, z, thorax)):
+                    values[i, j, k, HEART_CHANNELS + channel] = distance
+                low, high = heart.bound
+                if x < low[0] or x > high[0] or y < low[1] or y > high[1]:
+                    values[i, j, k, :HEART_CHANNELS] = FAR_OFF_MM
+                    continue
+                for channel, distance in enumerate(heart_distances(x, y, z, heart)):
                     values[i, j, k, channel] = distance
-                    channel += 1
-                for distance in thorax_distances(x, y, z, thorax):
-                    values[i, j, k, channel] = distance
-                    channel += 1
 
 
 @njit(cache=True, fastmath=True, inline="always")

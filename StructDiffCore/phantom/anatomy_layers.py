@@ -115,9 +115,9 @@ def thorax_layers(m: Mixture, d: Distances, t: ThoraxDistances, side: float, h: 
 def inside_cage(m: Mixture, d: Distances, t: ThoraxDistances, side: float, h: float) -> Mixture:
     """Mediastinal fat, the organs below the diaphragm, the diaphragm and the lungs."""
     bones = min(min(t.vertebra, t.disc), t.lamina)
-    mediastinum = min(min(d.vessels, t.oesophagus) - 4.0, min(bones - 2.0, t.airway - 3.0))
     below = cut(t.abdomen, 1.0 - d.pericardium, 3.0)
-    mediastinum = min(mediastinum, max(melt(d.pericardium, below, 16.0), -below))
+    around = min(min(d.vessels - 4.0, melt(d.pericardium, below, 16.0)), min(t.oesophagus - 4.0, t.airway - 3.0))
+    mediastinum = min(bones - 2.0, max(around, -below))
     m = covered(m, _FAT, max(mediastinum, t.cage), h)
     m = covered(m, _LIVER, max(max(below + 2.0, t.cage + 3.0), 0.6 * (-side - 38.0 - 1.1 * below)), h)
     m = covered(m, _STOMACH, max(below + 2.5, t.cage + 5.0), h)

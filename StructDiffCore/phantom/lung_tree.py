@@ -19,15 +19,17 @@ from .tissues import Tissue
 Points = NDArray[np.float64]
 HILA_MM = ((MIDLINE_MM + 44.0, -22.0, 22.0), (MIDLINE_MM - 50.0, -26.0, 26.0))
 """Right and left hilum in the body."""
-STEMS = 22
+STEMS = 13
 """Segmental arteries and veins per lung."""
-STEM_RADIUS_MM = (2.6, 4.2)
-SMALLEST_MM = 0.42
+STEM_RADIUS_MM = (2.2, 3.6)
+SMALLEST_MM = 0.45
 
 
 def lung_trees(rng: np.random.Generator) -> NDArray[np.float64]:
     """Tapered stretches (n, 7) of both lungs in body mm: start, end, radius."""
-    starts, ways, radii = [], [], []
+    starts: list[Points] = []
+    ways: list[Points] = []
+    radii: list[Points] = []
     for side, hilum in zip((1.0, -1.0), HILA_MM):
         way = rng.standard_normal((STEMS, 3))
         way[:, 0] = side * (np.abs(way[:, 0]) + 0.35)
@@ -38,7 +40,7 @@ def lung_trees(rng: np.random.Generator) -> NDArray[np.float64]:
     start, way, radius = np.concatenate(starts), np.concatenate(ways), np.concatenate(radii)
     grown = []
     while len(start):
-        end = start + way * (radius**0.7 * rng.uniform(4.5, 8.5, len(radius)))[:, None]
+        end = start + way * (radius**0.7 * rng.uniform(5.0, 10.0, len(radius)))[:, None]
         grown.append(np.column_stack([start, end, radius]))
         start, way, radius = _daughters(end, way, radius, rng)
     return np.concatenate(grown)
@@ -74,7 +76,7 @@ def _cover(coverage, ends, radii, spacing, voxel_mm):  # type: ignore[no-untyped
     for m in range(len(ends)):
         a, b, reach = ends[m, 0], ends[m, 1], radii[m] + 0.5 * voxel_mm
         for axis in range(3):
-            low[axis] = max(0, np.int64(np.ceil((min(a[axis], b[axis]) - reach) / spacing[axis])))
+            low[axis] = np.int64(max(0.0, np.ceil((min(a[axis], b[axis]) - reach) / spacing[axis])))
             high[axis] = min(coverage.shape[axis] - 1, np.int64(np.floor((max(a[axis], b[axis]) + reach) / spacing[axis])))
         bx, by, bz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
         length2 = bx * bx + by * by + bz * bz
@@ -85,6 +87,6 @@ def _cover(coverage, ends, radii, spacing, voxel_mm):  # type: ignore[no-untyped
                     px, py, pz = i * spacing[0] - a[0], j * spacing[1] - a[1], k * spacing[2] - a[2]
                     t = min(1.0, max(0.0, (px * bx + py * by + pz * bz) / length2))
                     gap = np.sqrt((px - t * bx) ** 2 + (py - t * by) ** 2 + (pz - t * bz) ** 2) - radii[m]
-                    share = min(most, 0.5 - gap / voxel_mm)
+                    share = np.minimum(most, 0.5 - gap / voxel_mm)
                     if share > coverage[i, j, k]:
                         coverage[i, j, k] = share

@@ -78,12 +78,11 @@ def _spine(x: float, y: float, z: float, phase: float) -> tuple[float, float, fl
     level = (part - np.floor(part) - 0.5) * height
     waist = 1.5 * np.cos(2.0 * np.pi * level / height)
     column = _ellipse(x, y + 15.0, 16.5 - waist, 14.0 - waist)
-    disc = max(column - 0.5, 2.6 - abs(abs(level) - height / 2 + 0.0) * 1.0 - 0.0)
     gap = height / 2 - abs(level)
     disc = max(column, gap - 2.4)
     vertebra = cut(column, 2.4 - gap, 2.0)
     canal = _ellipse(x, y + 37.0, 9.0, 8.0)
-    arch = max(_ellipse(x, y + 38.0, 15.0, 14.0), max(-canal, y + 29.0 - 0.0))
+    arch = max(_ellipse(x, y + 38.0, 15.0, 14.0), max(-canal, y + 29.0))
     pedicle = _box(abs(x) - 11.5, y + 31.0, level, 3.5, 8.0, 5.0, 2.0)
     spinous = _box(x, y + 62.0, level + 6.0 + 0.35 * (-(y + 62.0)), 3.0, 14.0, 6.0, 2.5)
     transverse = _box(abs(x) - 24.0, y + 42.0, level - 2.0, 12.0, 4.0, 4.5, 3.0)
@@ -111,7 +110,7 @@ def thorax_distances(x: float, y: float, z: float, s: ThoraxSizes) -> ThoraxDist
     level = (part - np.floor(part) - 0.5) * RIB_PITCH_MM
     rib = np.sqrt(((cage - 5.5) / 0.62) ** 2 + (level * 0.9) ** 2)
     rib = (rib - 6.2) * 0.7
-    anterior = py > 0.0 and abs(px) < 55.0 - 0.1 * z * 0.0
+    anterior = py > 0.0 and abs(px) < 55.0
     sternum_x = abs(px)
     sternum = _box(px, py - s.half_depth - 6.0 + 0.0025 * px * px, z - 18.0, 17.0 - 0.05 * abs(z - 40.0), 5.5, 95.0, 5.0)
     cartilage = max(rib, 12.0 - sternum_x) if anterior else 1e9
@@ -139,7 +138,7 @@ def thorax_distances(x: float, y: float, z: float, s: ThoraxSizes) -> ThoraxDist
         oesophagus,
         airway,
         body - back,
-        min(muscle, body - back + 3.0),
+        max(muscle, body - back + 3.0),
     )
 
 
