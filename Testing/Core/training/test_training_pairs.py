@@ -13,7 +13,8 @@ from toy_hearts import fill_with_toys, toy_heart, toy_settings
 
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.phantom.appearance import draw_appearance
-from StructDiffCore.phantom.heart import Heart, save_heart
+from StructDiffCore.phantom.heart import Heart
+from StructDiffCore.phantom.storage import save_heart
 from StructDiffCore.phantom.tissues import Tissue
 from StructDiffCore.training import pairs as pairs_module
 from StructDiffCore.training.crops import TrainingCrop, crop_start, stack_crops, thin_weights

@@ -9,7 +9,8 @@ import numpy as np
 
 from StructDiffCore.domain import Geometry
 from StructDiffCore.models.network_settings import NetworkSettings
-from StructDiffCore.phantom.heart import Heart, save_heart
+from StructDiffCore.phantom.heart import Heart
+from StructDiffCore.phantom.storage import save_heart
 from StructDiffCore.phantom.tissues import Tissue
 from StructDiffCore.systems.structdiff import StructDiffSettings
 from StructDiffCore.training.pool import pool_paths
