@@ -180,7 +180,7 @@ def _amplitude_law(
 def _law_fit(spread: NDArray, plane2: NDArray, axial2: NDArray, weight: NDArray) -> tuple[float, float, float]:
     """Least squares of log spread on (1, r², z²), with a little shrinkage of the curvatures towards 0."""
     columns = np.stack([np.ones_like(plane2), plane2, axial2], 1) * weight[:, None]
-    shrink = np.diag([0.0, 1.0, 1.0]) * 0.01 * float(np.sum(weight**2))
+    shrink = np.diag([0.0, 1.0, 1.0]) * 2e-4 * float(np.sum(weight**2))
     normal = columns.T @ columns + shrink
     a, b, c = np.linalg.solve(normal, columns.T @ (np.log(spread) * weight))
     return float(np.exp(a)), float(b), float(c)

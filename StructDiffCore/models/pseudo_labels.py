@@ -12,6 +12,7 @@ PSEUDO_BASE = 100_000
 """Pseudo-label values are PSEUDO_BASE + class: beyond every label a mask may hold (at most 65535)."""
 PSEUDO_NAMES = ("air", "lung", "fat", "soft tissue", "bright", "dense")
 """Classes of rising HU; 'bright' is contrast, calcium or spongy bone, 'dense' is strong contrast or compact bone."""
+SOFT_TISSUE = PSEUDO_NAMES.index("soft tissue")
 CLASS_BORDERS_HU = (-940.0, -300.0, -25.0, 115.0, 350.0)
 TYPICAL_HU = (-1000.0, -850.0, -90.0, 45.0, 200.0, 500.0)
 """What a class is painted with where the template shows nothing of it."""
@@ -25,7 +26,8 @@ def pseudo_labels(
     spacing_mm: ArrayLike,
     covered: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32]:
-    """Pseudo-label (i, j, k) of every voxel: by intensity where the template is unlabelled, else that of the nearest such voxel.
+    """Pseudo-label (i, j, k) of every voxel: by intensity where the template is unlabelled, else that of the nearest voxel
+    that is no brighter than soft tissue (nobody wants bone invented).
 
     ``image`` in HU and ``labels`` lie on one grid. Voxels beside a label are left out of the evidence (their HU is a mixture);
     those outside ``covered`` (the template's field of view) take the nearest class, and soft tissue where nothing is unlabelled.
@@ -34,11 +36,13 @@ def pseudo_labels(
     if covered is not None:
         trusted &= covered
     if not trusted.any():
-        return np.full(labels.shape, PSEUDO_BASE + PSEUDO_NAMES.index("soft tissue"), np.int32)
+        return np.full(labels.shape, PSEUDO_BASE + SOFT_TISSUE, np.int32)
     smooth, supported = _smoothed_where(image, trusted, spacing_mm)
     classes = np.digitize(smooth, CLASS_BORDERS_HU).astype(np.int32)
     if not supported.all():
-        classes = nearest_seed(supported, classes, spacing_mm).value
+        plain = supported & (classes <= SOFT_TISSUE)
+        filled = nearest_seed(plain if plain.any() else supported, classes, spacing_mm).value
+        classes = np.where(supported, classes, filled)
     return classes + np.int32(PSEUDO_BASE)
 
 

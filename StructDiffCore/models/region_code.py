@@ -20,6 +20,8 @@ BAND_SIGMAS_MM = (0.8, 1.6, 3.2)
 """Texture bands: finer than the first, between first and second, between second and third."""
 FEWEST_INTERIOR = 40
 """With fewer eroded voxels than this a label is treated as thin."""
+ENOUGH_DEEP = 500
+"""With this many voxels two layers inside, the outer layer is not needed."""
 NULL_HU = 45.0
 """What a label is painted with of which nothing is known: soft tissue."""
 
@@ -82,7 +84,7 @@ def region_codes(
     """
     spacing = np.asarray(spacing_mm, float)
     values, compact = np.unique(labels, return_inverse=True)
-    compact = compact.reshape(labels.shape).astype(np.uint16)
+    compact = compact.reshape(labels.shape).astype(np.uint8 if len(values) < 256 else np.uint16)
     regions = _Regions(image, compact, len(values), spacing)
     thin = {int(v) for v in thin_values}
     raw = {int(v): regions.code(rank) for rank, v in enumerate(values)}
@@ -141,9 +143,9 @@ def _inverted(code: RegionCode, hu: float, noise_hu: float) -> RegionCode:
 class _Regions:
     """All labels' voxels sorted once, so that each statistic is a slice."""
 
-    def __init__(self, image: NDArray, compact: NDArray[np.uint16], count: int, spacing: NDArray) -> None:
+    def __init__(self, image: NDArray, compact: NDArray[np.unsignedinteger], count: int, spacing: NDArray) -> None:
         self.spacing = spacing
-        interior = ndimage.minimum_filter(compact, 3) == ndimage.maximum_filter(compact, 3)
+        interior = _interior(compact, count)
         order = np.argsort(compact, axis=None, kind="stable")
         self.order = order
         self.borders = np.searchsorted(compact.ravel()[order], np.arange(count + 1))
@@ -162,7 +164,7 @@ class _Regions:
         values = sorted_values[span]
         return values[self.inside[span]] if self.interior_count[rank] >= FEWEST_INTERIOR else values
 
-    def _texture(self, image: NDArray, compact: NDArray[np.uint16], interior: NDArray[np.bool_]) -> None:
+    def _texture(self, image: NDArray, compact: NDArray[np.unsignedinteger], interior: NDArray[np.bool_]) -> None:
         """Bands and lagged products of what is left when each label's median is taken off; borders weigh nothing."""
         count = len(self.borders) - 1
         medians = np.array([np.median(self._chosen(self.hu, rank)) for rank in range(count)], np.float32)
@@ -201,6 +203,13 @@ class _Regions:
         return float(np.clip(float(self.products[axis][span].sum()) / pairs / variance, -1, 1))
 
 
+def _interior(compact: NDArray[np.unsignedinteger], count: int) -> NDArray[np.bool_]:
+    """Voxels two layers inside their label, or one layer where that leaves a label too few: blur reaches that far."""
+    inside, deep = (ndimage.minimum_filter(compact, size) == ndimage.maximum_filter(compact, size) for size in (3, 5))
+    thick = np.bincount(compact[deep], minlength=count) >= ENOUGH_DEEP
+    return np.where(thick[compact], deep, inside)
+
+
 def _spread(values: NDArray) -> float:
     """Standard deviation by the median absolute deviation (values are centred already)."""
     return 1.4826 * float(np.median(np.abs(values)))
@@ -221,7 +230,7 @@ def _lagged(values: NDArray[np.float32], axis: int, step_mm: float) -> NDArray[n
     return product
 
 
-def _exposed_faces_mm2(compact: NDArray[np.uint16], count: int, spacing: NDArray) -> NDArray[np.float64]:
+def _exposed_faces_mm2(compact: NDArray[np.unsignedinteger], count: int, spacing: NDArray) -> NDArray[np.float64]:
     """Area per label of the voxel faces where another label begins."""
     area = np.zeros(count)
     for axis in range(3):
