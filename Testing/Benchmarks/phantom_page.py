@@ -80,7 +80,7 @@ def phantom(seed: int, spacing: NDArray[np.float64], look: Appearance) -> Scan:
 
 
 def looks(scan: Scan, count: int, matched: bool) -> list[Appearance]:
-    """``count`` looks as drawn, or those of ``LOOKS_TRIED`` nearest to the scan in noise, correlation and blood."""
+    """``count`` looks as drawn, or those of ``LOOKS_TRIED`` nearest to the scan in noise, spectrum, slices, blur and blood."""
     rng = np.random.default_rng(7)
     drawn = [draw_appearance(rng) for _ in range(LOOKS_TRIED if matched else count)]
     if not matched:
@@ -88,13 +88,16 @@ def looks(scan: Scan, count: int, matched: bool) -> list[Appearance]:
     seen = noise_spectrum(scan.voxels, scan.spacing, *CLASSES["soft"])
     bright = scan.voxels[(scan.voxels > 80) & (scan.voxels < 700)]
     blood = float(np.percentile(bright, 60))
+    lung_edge = edge_widths(scan.voxels, scan.spacing, np.random.default_rng(0))["lung"]
+    blur = np.sqrt(max(lung_edge**2 - (0.5 * scan.spacing[0]) ** 2, 0.04))
 
     def unlikeness(look: Appearance) -> float:
         noise = np.log(look.noise.sigma_hu * (1 + 0.5 * look.noise.radial_gain) / seen.sigma_hu)
         shape = np.nansum(np.abs(drawn_spectrum(look.noise, seen) - seen.power)[seen.per_mm > 0.1])
         thickness = np.log(look.slice_thickness_mm / min(scan.spacing[2], 2.5))
         level = np.log(look.hu["LV"] / blood)
-        return float(4 * noise**2 + 4 * shape**2 + level**2 + thickness**2 + (look.motion.kind != "none"))
+        spread = np.log(look.point_spread.sigma_mm / blur)
+        return float(4 * noise**2 + 4 * shape**2 + level**2 + thickness**2 + 2 * spread**2 + (look.motion.kind != "none"))
 
     return sorted(drawn, key=unlikeness)[:count]
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from StructDiffCore.domain import StructDiffError
+from StructDiffCore.phantom.anatomy import HeartSettings
 from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.domains import DOMAINS, HELD_OUT, domain_named, refuse_held_out
+from StructDiffCore.phantom.heart import digital_heart
 from StructDiffCore.phantom.tissues import BLOOD, Tissue
 
-DRAWS = 3000
+DRAWS = 2000
 
 
 def test_training_never_shows_what_is_held_out_over_thousands_of_draws():
@@ -86,3 +88,16 @@ def test_every_tissue_has_a_plausible_hu_in_every_draw():
 def test_an_unknown_domain_is_refused_with_the_known_ones():
     with pytest.raises(StructDiffError, match="held_out"):
         domain_named("real")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", sorted(DOMAINS))
+def test_hearts_drawn_with_a_domain_s_settings_hold_its_calcium(domain):
+    allowed = DOMAINS[domain]
+    for seed in range(3):
+        settings = HeartSettings(dominance=allowed.dominances[0], diseased=1.0, heavy_calcium=allowed.heavy_calcium)
+        heart = digital_heart(400 + seed, settings=settings)
+        share = heart.share / 255.0
+        first, other = (tissue == Tissue.CALCIFIED_PLAQUE for tissue in (heart.tissue, heart.second))
+        calcium_mm3 = np.sum(share * first + (1.0 - share) * (other & ~first)) * heart.geometry.voxel_volume_mm3
+        assert allowed.calcium_range[0] <= calcium_mm3 <= allowed.calcium_range[1]

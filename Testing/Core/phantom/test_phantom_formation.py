@@ -163,3 +163,17 @@ def test_texture_of_the_right_heart_is_stronger_where_blood_is_unmixed():
         return float(render(block, replace(look, motion=Motion()), np.random.default_rng(3)).clean.voxels.std())
 
     assert spread(early) > spread(late)
+
+
+def test_noise_is_weaker_in_the_lung_where_the_look_says_so():
+    look = a_plain_look(noise=Noise("white", 20.0, 0.8, 4.0, 0.1, 0.0, 0.0, lung_gain=0.5))
+    scan = render(a_block(left=Tissue.LUNG, right=Tissue.MUSCLE), look, np.random.default_rng(0))
+    noise = scan.noisy.voxels - scan.clean.voxels
+    assert noise[:12].std() == pytest.approx(0.5 * noise[-12:].std(), rel=0.1)
+
+
+def test_a_stretched_noise_reaches_farther_across_the_patient():
+    noise = Noise("white", 20.0, 0.6, 3.0, 0.3, 0.0, stretch=1.6)
+    field = sample_noise(noise, Geometry((64, 64, 64), (0.8,) * 3), np.zeros(3), np.random.default_rng(0))
+    across, front_to_back = ((field * np.roll(field, 1, axis=a)).mean() for a in (0, 1))
+    assert across > 1.2 * front_to_back
