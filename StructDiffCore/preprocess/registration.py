@@ -75,8 +75,9 @@ def register(target: LabelField, template: LabelField, weights: Mapping[int, flo
     ``weights``: group -> how much it counts.
     """
     sparse = _misfit(target, template, weights, SPARSE, tolerance_mm=20.0)
-    unturned, *others = initial_motions(target, template)
-    starts = [unturned, *sorted(others, key=sparse.cost)[:2]]
+    unturned = sorted(shifts(target, template), key=sparse.cost)[:2]
+    turned = sorted(turns(target, template), key=sparse.cost)[:2]
+    starts = [*unturned, *turned]
     tried = [_fit_rigid(sparse, start, 15) for start in starts]
     best = min(tried, key=lambda motion: sparse.cost(motion) * (1 + _angle(motion)) ** 2)
     dense = _misfit(target, template, weights, DENSE, tolerance_mm=6.0)
@@ -116,20 +117,35 @@ def _robust(apart: Matrix, tolerance: float) -> Matrix:
     return np.sign(apart) * tolerance * np.sqrt(2 * (np.sqrt(1 + (apart / tolerance) ** 2) - 1))
 
 
-def initial_motions(target: LabelField, template: LabelField) -> list[Matrix]:
-    """First guesses: a shift of the centroids first; their best rotation, the principal axes, nothing at all."""
+def shifts(target: LabelField, template: LabelField) -> list[Matrix]:
+    """First guesses without rotation: no motion; the centroids or the ends of both clouds brought together."""
+    ours, theirs = (np.concatenate([field.inside_points(g) for g in field.distances]) for field in (target, template))
+    if not len(ours) or not len(theirs):
+        return [np.eye(4)]
+    steps = _landmarks(theirs) - _landmarks(ours)
+    combined = np.array(np.meshgrid(*steps.T, indexing="ij")).reshape(3, -1).T
+    return [np.eye(4), *(_about(np.eye(3), np.zeros(3), step) for step in combined)]
+
+
+def _landmarks(points: Matrix) -> Matrix:
+    """Mean, lower and upper end of a cloud along R, A and S (3 landmarks, 3 axes)."""
+    low, high = np.percentile(points, (2, 98), axis=0)
+    return np.stack([points.mean(axis=0), low, high])
+
+
+def turns(target: LabelField, template: LabelField) -> list[Matrix]:
+    """First guesses with a rotation: the best one between the labels' centroids, those between the principal axes."""
     inside = [(target.inside_points(g), template.inside_points(g)) for g in target.distances]
     inside = [(a, b) for a, b in inside if len(a) and len(b)]
     if not inside:
-        return [np.eye(4)]
+        return []
     ours, theirs = (np.array([pair[n].mean(axis=0) for pair in inside]) for n in (0, 1))
     share = np.array([np.sqrt(min(len(a), len(b))) for a, b in inside])
     centre, their_centre = np.average(ours, axis=0, weights=share), np.average(theirs, axis=0, weights=share)
-    rotations: list[Matrix] = [np.eye(3)]
+    rotations = _axis_rotations(np.concatenate([a for a, _ in inside]), np.concatenate([b for _, b in inside]))
     if len(inside) >= 3:
         rotations.append(Rotation.align_vectors(theirs - their_centre, ours - centre, weights=share)[0].as_matrix())
-    rotations += _axis_rotations(np.concatenate([a for a, _ in inside]), np.concatenate([b for _, b in inside]))
-    return [*(_about(rotation, centre, their_centre) for rotation in rotations), np.eye(4)]
+    return [_about(rotation, centre, their_centre) for rotation in rotations]
 
 
 def _axis_rotations(ours: Matrix, theirs: Matrix) -> list[Matrix]:
