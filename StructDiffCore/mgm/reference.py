@@ -1,0 +1,142 @@
+"""Reference: a mask with its vessel graphs, checked against its contract and prepared for any number of new masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import find_objects
+
+from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
+from StructDiffCore.measures.distance import distance_to, nearest_seed, signed_distance
+from StructDiffCore.vessels.graph import VesselGraph
+
+from .contract import Contract, Roles
+from .warped_labels import DEPTH_STEPS
+
+Bytes = NDArray[np.uint8]
+LARGEST_LABEL = 253
+MARGIN_VOXELS = 2
+LUMEN_REACH_MM = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class LumenMap:
+    """Signed distance to one vessel's lumen on the box around it."""
+
+    distance_mm: NDArray[np.float32]
+    geometry: Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A mask that keeps its contract, with what every new mask made from it needs."""
+
+    mask: LabelMap
+    trees: Mapping[int, VesselGraph]
+    """Vessel label -> its rooted graph, RAS mm."""
+    roles: Roles
+    ground: Bytes
+    """(i, j, k) of ``geometry``: the organs; vessels filled with what lies beside them."""
+    depth: Bytes
+    """Distance to the nearest organ border, eighths of a mm."""
+    geometry: Geometry
+    """The box around all labels."""
+    lumens: Mapping[int, LumenMap]
+
+    @classmethod
+    def prepared(cls, mask: LabelMap, trees: Mapping[int, VesselGraph]) -> Reference:
+        """Check the mask against its contract and prepare it; raises StructDiffError in one line where it does not hold."""
+        refuse_unusable(mask)
+        roles = Roles.of(mask.scheme, mask.present)
+        refuse_dirty(mask, roles)
+        missing = [mask.scheme[value].name for value in roles.vessels if value not in trees]
+        if missing:
+            raise StructDiffError(f"there is no vessel graph for {', '.join(missing)}", "give one graph per vessel label")
+        start, box = _heart_box(mask)
+        voxels = mask.voxels[box].astype(np.uint8)
+        geometry = mask.geometry.cropped(start, voxels.shape)
+        ground = _ground(voxels, roles, geometry)
+        lumens = {value: _lumen(mask, value) for value in roles.vessels}
+        used = {value: trees[value] for value in roles.vessels}
+        return cls(mask, used, roles, ground, _depth(ground, roles, geometry), geometry, lumens)
+
+    @property
+    def contract(self) -> Contract:
+        return Contract.of(self.roles)
+
+    def box_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest world coordinates (3,) of the box around all labels."""
+        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.geometry.shape])).reshape(3, -1).T
+        world = self.geometry.to_world(corners)
+        return world.min(axis=0), world.max(axis=0)
+
+
+def refuse_unusable(mask: LabelMap) -> None:
+    """One line for masks that no new mask can be made from."""
+    if not mask.present:
+        raise StructDiffError("the reference mask is empty", "give a mask with at least one labelled structure")
+    if max(mask.present) > LARGEST_LABEL:
+        raise StructDiffError(
+            f"the reference mask has label {max(mask.present)}", f"renumber its labels to 1..{LARGEST_LABEL} first"
+        )
+    if len(mask.present) == 1 and bool((mask.voxels != 0).all()):
+        raise StructDiffError(
+            f"every voxel of the reference mask is {mask.scheme[mask.present[0]].name}", "give a mask with background"
+        )
+
+
+def refuse_dirty(mask: LabelMap, roles: Roles) -> None:
+    """Refuse a mask whose labels are not whole: dirt never becomes the contract."""
+    breaches = Contract.of(roles).breaches(Contract.measured(mask.voxels, roles), mask.scheme)
+    if breaches:
+        more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
+        raise StructDiffError(f"the reference mask is not clean: {breaches[0]}{more}", "pass --repair to mend it first")
+
+
+def _heart_box(mask: LabelMap) -> tuple[tuple[int, int, int], tuple[slice, slice, slice]]:
+    found = find_objects((mask.voxels != 0).view(np.uint8))[0]
+    low = [max(0, side.start - MARGIN_VOXELS) for side in found]
+    high = [min(n, side.stop + MARGIN_VOXELS) for side, n in zip(found, mask.geometry.shape)]
+    i, j, k = (slice(a, b) for a, b in zip(low, high))
+    return (low[0], low[1], low[2]), (i, j, k)
+
+
+def _ground(voxels: Bytes, roles: Roles, geometry: Geometry) -> Bytes:
+    """The organs, with every vessel voxel given to what lies nearest to it (background included)."""
+    vessel = np.isin(voxels, roles.vessels)
+    if not vessel.any():
+        return voxels
+    ground = voxels.copy()
+    ground[vessel] = nearest_seed(~vessel, voxels, geometry.spacing).value[vessel]
+    return ground
+
+
+def _depth(ground: Bytes, roles: Roles, geometry: Geometry) -> Bytes:
+    """Distance to the nearest border, pools taken with their walls: the order in which organs are regrown."""
+    merged = ground.copy()
+    for wall, pool in roles.enclosed:
+        merged[merged == pool] = wall
+    border = np.zeros(merged.shape, bool)
+    for axis in range(3):
+        ahead = np.moveaxis(border, axis, 0)
+        differs = np.diff(np.moveaxis(merged, axis, 0), axis=0) != 0
+        ahead[1:] |= differs
+        ahead[:-1] |= differs
+    return np.minimum(255, np.rint(DEPTH_STEPS * distance_to(border, geometry.spacing))).astype(np.uint8)
+
+
+def _lumen(mask: LabelMap, value: int) -> LumenMap:
+    """Signed distance of one vessel on its box with a margin of the reach."""
+    found = find_objects((mask.voxels == value).view(np.uint8))[0]
+    margin = np.ceil(LUMEN_REACH_MM / np.asarray(mask.geometry.spacing)).astype(int)
+    low = np.array([side.start for side in found]) - margin
+    size = np.array([side.stop for side in found]) + margin - low
+    inside = np.zeros(size, bool)
+    inner = tuple(slice(m, n - m) for m, n in zip(margin, size))
+    inside[inner] = (mask.voxels == value)[tuple(found)]
+    distance = np.clip(signed_distance(inside, mask.geometry.spacing), -LUMEN_REACH_MM, LUMEN_REACH_MM)
+    start, shape = (int(n) for n in low), (int(n) for n in size)
+    return LumenMap(distance, mask.geometry.cropped(tuple(start), tuple(shape)))  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""Warp: a diffeomorphism of the world, drawn as a stationary velocity field and made by scaling and squaring.
+
+A diffeomorphism moves things smoothly; it does *not* keep a label's topology on a grid. That is the regrowth's task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from StructDiffCore.domain import Geometry, StructDiffError
+
+Floats = NDArray[np.float64]
+
+GRID_MM = 4.0
+SQUARINGS = 6
+MARGIN_MM = 24.0
+"""The velocity fades to nothing over this margin around the heart."""
+INVERSE_STEPS = 40
+INVERSE_DAMPING = 0.6
+"""Undamped iteration diverges where the displacement's slope exceeds 1."""
+
+
+@dataclass(frozen=True)
+class WarpRecipe:
+    """Everything that decides a warp."""
+
+    seed: int
+    sd_mm: float = 3.2
+    """Standard deviation of the velocity per axis."""
+    smooth_mm: float = 18.0
+    """Gaussian sigma that correlates it."""
+    size: float = 1.0
+    """Scaling about the heart's centre before the warp."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sd_mm <= 12:
+            raise StructDiffError(f"a warp of {self.sd_mm:g} mm cannot be", "give a standard deviation of 0 to 12 mm")
+        if not 6 <= self.smooth_mm <= 100:
+            raise StructDiffError(f"a warp smoothed over {self.smooth_mm:g} mm cannot be", "give 6 to 100 mm")
+        if not 0.7 <= self.size <= 1.4:
+            raise StructDiffError(f"a heart {self.size:g} times its size leaves the human range", "give a size of 0.7 to 1.4")
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """Where every point of the new world comes from: ``source = centre + (y + displacement(y) - centre) / size``."""
+
+    displacement_mm: NDArray[np.float32]
+    """(3, a, b, c) in RAS mm on the grid."""
+    grid: Geometry
+    centre_mm: Floats
+    size: float
+
+    @classmethod
+    def from_recipe(cls, recipe: WarpRecipe, low_mm: Floats, high_mm: Floats) -> Warp:
+        """The warp of a recipe around the box from ``low_mm`` (3,) to ``high_mm`` (3,) that holds the heart."""
+        centre = 0.5 * (low_mm + high_mm)
+        half = 0.5 * (high_mm - low_mm) * max(recipe.size, 1.0) + MARGIN_MM
+        shape = tuple(int(n) for n in np.ceil(2 * half / GRID_MM).astype(int) + 1)
+        grid = Geometry(shape, (GRID_MM,) * 3, tuple(centre - 0.5 * GRID_MM * (np.array(shape) - 1)))  # type: ignore[arg-type]
+        return cls(exponential(_drawn_velocity(recipe, shape)), grid, centre, recipe.size)
+
+    @cached_property
+    def least_jacobian(self) -> float:
+        """Smallest Jacobian determinant of the displaced grid; 1 without a warp, <= 0 where space folds."""
+        steps = np.stack([np.stack(np.gradient(axis, GRID_MM)) for axis in self.displacement_mm])
+        steps += np.eye(3)[:, :, None, None, None]
+        return float(np.linalg.det(np.moveaxis(steps, (0, 1), (-2, -1))).min())
+
+    def displacement_at(self, points_mm: Floats) -> Floats:
+        """Displacement (n, 3) in mm at world points (n, 3); nothing outside the grid."""
+        index = self.grid.to_index(points_mm).T
+        return np.stack([map_coordinates(axis, index, order=1, output=np.float64) for axis in self.displacement_mm], axis=1)
+
+    def source_of(self, points_mm: Floats) -> Floats:
+        """Where points (n, 3) of the new world come from."""
+        return np.asarray(self.centre_mm + (points_mm + self.displacement_at(points_mm) - self.centre_mm) / self.size)
+
+    def carried(self, points_mm: Floats) -> Floats:
+        """Where points (n, 3) of the reference go: the inverse of ``source_of`` by damped fixed-point iteration."""
+        scaled = self.centre_mm + (points_mm - self.centre_mm) * self.size
+        moved = scaled.copy()
+        for _ in range(INVERSE_STEPS):
+            moved += INVERSE_DAMPING * (scaled - self.displacement_at(moved) - moved)
+        return moved
+
+    def mean_displacement_mm(self, points_mm: Floats) -> float:
+        """How far points (n, 3) of the reference go on average."""
+        return float(np.linalg.norm(self.carried(points_mm) - points_mm, axis=1).mean())
+
+
+def _drawn_velocity(recipe: WarpRecipe, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Smooth noise (3, a, b, c) in mm that fades out at the grid's border."""
+    rng = np.random.default_rng(recipe.seed)
+    noise = rng.standard_normal((3, *shape), dtype=np.float32)
+    velocity = np.stack([gaussian_filter(axis, recipe.smooth_mm / GRID_MM, mode="wrap") for axis in noise])
+    velocity *= recipe.sd_mm / max(float(velocity.std()), 1e-12)
+    for axis, size in enumerate(shape, start=1):
+        edge = np.minimum(np.arange(size), np.arange(size)[::-1]) * GRID_MM / MARGIN_MM
+        window = np.sin(0.5 * np.pi * np.clip(edge, 0, 1)) ** 2
+        velocity *= window.reshape([-1 if a == axis else 1 for a in range(4)]).astype(np.float32)
+    return velocity
+
+
+def exponential(velocity_mm: NDArray[np.float32], squarings: int = SQUARINGS) -> NDArray[np.float32]:
+    """Displacement (3, a, b, c) after unit time of a stationary velocity field (Arsigny 2006: scaling and squaring)."""
+    displacement = velocity_mm / np.float32(2**squarings)
+    index = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in velocity_mm.shape[1:]], indexing="ij"))
+    for _ in range(squarings):
+        there = index + displacement / np.float32(GRID_MM)
+        displacement = displacement + np.stack([map_coordinates(axis, there, order=1) for axis in displacement])
+    return displacement.astype(np.float32)
