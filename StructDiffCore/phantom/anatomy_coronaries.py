@@ -223,7 +223,10 @@ def _grown_tree(
     obstacles: Sequence[Points],
     rng: np.random.Generator,
 ) -> VesselGraph:
-    """One tree from its sinus (name, height in mm) along its courses, without strays, tapered from a drawn radius."""
+    """One tree from its sinus (name, height in mm) along its courses, without strays, tapered from a drawn radius.
+
+    On finer grids the tips feed less beyond them (Huo-Kassab), so that they taper down to what the grid carries.
+    """
     drawn = float(np.clip(draw_radius(courses[0].name, rng, ground.anatomy.dominance), *ROOT_RADIUS_MM))
     radius, clearance = max(drawn, 1.25 * minimum_radius_mm), 4.0 + 2.0 * minimum_radius_mm
     sides, directions = _sides(table, courses), side_directions(ground)
@@ -241,4 +244,5 @@ def _grown_tree(
         obstacles,
     )
     tree = without_strays(tree, {side.name for side in sides}, ground.anatomy.shapes)
-    return tapered(tree, radius, minimum_mm=minimum_radius_mm)
+    beyond_tip_mm = float(np.clip(30.0 * (minimum_radius_mm / 0.6) ** (7.0 / 3.0), 6.0, 30.0))
+    return tapered(tree, radius, beyond_tip_mm, minimum_mm=minimum_radius_mm)

@@ -66,9 +66,8 @@ def test_sixteen_more_hearts_are_true_on_the_grid(seed: int) -> None:
 def test_a_finer_grid_keeps_the_truth_too() -> None:
     heart = digital_heart(3, Geometry((208,) * 3, (0.5,) * 3, tuple(a_heart(3).geometry.origin)))
     assert_true_on_the_grid(heart)
-    assert min(branch.radii_mm.min() for tree in heart.trees.values() for branch in tree.branches) == pytest.approx(
-        0.375, abs=0.05
-    )
+    thinnest = min(branch.radii_mm.min() for tree in heart.trees.values() for branch in tree.branches)
+    assert 0.375 - 1e-6 <= thinnest < 0.5
 
 
 @pytest.mark.parametrize("seed", FAST_SEEDS)
