@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .blocks import Downsample, ResidualBlock
+from .blocks import ChannelNorm, Downsample, ResidualBlock
 from .condition_tensors import MAP_NAMES, ConditionTensors
 from .network_settings import NetworkSettings
 from .space_to_depth import space_to_depth
@@ -48,6 +48,7 @@ class ConditionEncoder(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(c) for _ in range(n))) for c, n in zip(channels, settings.condition_blocks)
         )
+        self.norms = nn.ModuleList(ChannelNorm(c) for c in channels)
 
     def forward(self, condition: ConditionTensors) -> Features:
         dtype = self.stem.weight.dtype
@@ -59,4 +60,4 @@ class ConditionEncoder(nn.Module):
         for down, blocks in zip(self.downs, self.blocks[1:]):
             level = blocks(down(level))
             levels.append(level)
-        return Features(tuple(levels), maps)
+        return Features(tuple(norm(level) for norm, level in zip(self.norms, levels)), maps)
