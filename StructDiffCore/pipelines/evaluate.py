@@ -29,15 +29,14 @@ def run(job: Job) -> Iterator[Event]:
     from StructDiffCore.evaluation.table import as_markdown, labels_markdown
 
     results: list[Result] = []
-    clock: RemainingTime | None = None
+    clock = RemainingTime()
     with folder.opened():
         yield progress("evaluating", 0, 0)
         for answer in evaluate(settings):
             folder.refuse_cancelled()
             results.append(answer.result)
-            clock = clock or RemainingTime(answer.total, answer.done)
             words = f"evaluating {answer.result.row} on {answer.result.case}"
-            yield progress(words, answer.done, answer.total, clock.tick(answer.done))
+            yield progress(words, answer.done, answer.total, clock.tick(answer.done, answer.total))
         with folder.result(NAME) as partial:
             _write(partial, results, settings.as_dict())
     tables = [text for text in (as_markdown(results), labels_markdown(results)) if text]

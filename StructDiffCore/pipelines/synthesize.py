@@ -96,14 +96,12 @@ def sampled(
     """One volume, with an event after every network call; the cancel file stops it there."""
     from StructDiffCore.synthesis.synthesize import sample
 
-    clock: list[RemainingTime] = []
+    clock = RemainingTime()
 
     def work(emit: Emit) -> Synthesis:
         def on_step(stage: str, done: int, total: int) -> None:
             folder.refuse_cancelled()
-            if not clock or done == 1:
-                clock[:] = [RemainingTime(total * (of - number), done - 1)]
-            emit(progress(STAGE, number * total + done, of * total, clock[0].tick(done)))
+            emit(progress(STAGE, number * total + done, of * total, clock.tick(done, total * (of - number))))
 
         seed = seed_of_sample(generator.seed, number)
         return sample(

@@ -30,8 +30,8 @@ def run(job: Job) -> Iterator[Event]:
             loss = now.step.loss
             with (out / LOG).open("a", encoding="utf-8") as log:
                 log_line(log, now.step)
-        clock = left.setdefault(now.stage, RemainingTime(now.total, now.done - 1))
-        yield progress(now.stage, now.done, now.total, clock.tick(now.done), loss=loss)
+        clock = left.setdefault(now.stage, RemainingTime(now.done))
+        yield progress(now.stage, now.done, now.total, clock.tick(now.done, now.total), loss=loss)
         if (out / CANCEL_FILE).exists():
             raise StructDiffError(
                 f"cancelled by the file {out / CANCEL_FILE}", "remove it and add --resume to go on", "cancelled"

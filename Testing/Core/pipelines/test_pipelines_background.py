@@ -63,9 +63,21 @@ def test_a_reader_who_leaves_stops_the_work():
 
 def test_the_time_left_is_the_median_time_per_call_times_the_calls_to_go():
     seconds = iter([0.0, 2.0, 4.0, 14.0, 16.0])
-    left = RemainingTime(10, clock=lambda: next(seconds))
-    assert [left.tick(done) for done in (1, 2, 3, 4)] == [18.0, 16.0, 14.0, 12.0]
+    left = RemainingTime(clock=lambda: next(seconds))
+    assert [left.tick(done, 10) for done in (1, 2, 3, 4)] == [18.0, 16.0, 14.0, 12.0]
 
 
 def test_before_the_first_call_no_time_left_is_told():
-    assert RemainingTime(10).tick(0) is None
+    assert RemainingTime().tick(0, 10) is None
+
+
+def test_calls_done_before_are_not_counted():
+    seconds = iter([0.0, 3.0])
+    assert RemainingTime(done=7, clock=lambda: next(seconds)).tick(8, 10) == 6.0
+
+
+def test_work_that_begins_anew_forgets_the_old_pace():
+    seconds = iter([0.0, 1.0, 2.0, 7.0])
+    left = RemainingTime(clock=lambda: next(seconds))
+    assert [left.tick(done, 4) for done in (1, 2)] == [3.0, 2.0]
+    assert left.tick(1, 4) == 15.0
