@@ -52,11 +52,11 @@ class NoiseModel:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> NoiseModel:
-        """From ``as_dict`` by way of JSON, where tuples have become lists."""
+        """From ``as_dict``."""
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in content.items()}
         return cls(**values)
 

@@ -11,9 +11,7 @@ from StructDiffCore.measures.distance import distance_to, nearest_seed, signed_d
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)
-@given(
-    st.tuples(*[st.integers(1, 9)] * 3), st.tuples(*[st.floats(0.3, 3)] * 3), st.integers(0, 2**32 - 1), st.floats(0.02, 0.9)
-)
+@given(st.tuples(*[st.integers(1, 9)] * 3), st.tuples(*[st.floats(0.3, 3)] * 3), st.integers(0, 2**32 - 1), st.floats(0.02, 0.9))
 def test_the_distance_is_scipys(shape, spacing, seed, share):
     seeds = np.random.default_rng(seed).random(shape) < share
     seeds.flat[0] = True

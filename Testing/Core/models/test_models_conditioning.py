@@ -139,13 +139,13 @@ def test_a_template_label_the_target_does_not_use_stays_as_context(a_template):
     assert gone.prior_hu[deep].mean() == pytest.approx(50, abs=10)
 
 
-def test_a_crop_with_margin_is_built_in_a_tenth_of_a_second():
+def test_a_crop_with_margin_takes_little_processor_time():
     image, labels = a_scan(shape=(84, 84, 84))
     codes = template_codes(image, labels, (0.8, 0.8, 0.8), (8,))
 
     def build():
-        began = time.perf_counter()
+        began = time.process_time()
         build_condition(labels, image, labels, codes, (0.8, 0.8, 0.8), scheme=CARDIAC)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
-    assert min(build() for _ in range(4)) < 0.3  # 0.065 s on a free core; the rest is for busy machines
+    assert min(build() for _ in range(4)) < 0.2  # 0.065 s of processor time when the machine is free
