@@ -18,6 +18,8 @@ TARGET_BYTES_PER_VOXEL = 48
 """Whole-volume arrays at the peak: labels, aligned template, slots, sampler state, noise."""
 TEMPLATE_BYTES_PER_VOXEL = 100
 """Reading a template's region codes and noise."""
+MOST_VOXELS_READ = 24_000_000
+"""Of a larger template, a slab of this size is read."""
 TILE_BYTES_PER_VOXEL = {torch.float32: 800, torch.bfloat16: 400}
 """The network at work on one tile (bfloat16 measured: 330)."""
 PROGRAM_BYTES = 700 * 2**20
@@ -44,7 +46,7 @@ class MemoryEstimate:
 def memory_needed(shape: Sequence[int], template_voxels: int, settings: SynthesisSettings, dtype: torch.dtype) -> MemoryEstimate:
     """Estimate for a target of ``shape`` voxels, beyond what the program itself holds."""
     voxels = int(shape[0]) * int(shape[1]) * int(shape[2])
-    whole = max(voxels * TARGET_BYTES_PER_VOXEL, template_voxels * TEMPLATE_BYTES_PER_VOXEL)
+    whole = max(voxels * TARGET_BYTES_PER_VOXEL, min(template_voxels, MOST_VOXELS_READ) * TEMPLATE_BYTES_PER_VOXEL)
     tile_voxels = min(settings.tile, shape[0]) * min(settings.tile, shape[1]) * min(settings.tile, shape[2])
     return MemoryEstimate(whole, int(tile_voxels) * TILE_BYTES_PER_VOXEL[dtype], settings.feature_cache_mib * 2**20)
 

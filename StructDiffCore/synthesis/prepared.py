@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, LabelMap, Template
 from StructDiffCore.measures.edges import edge_widths, point_spread_mm
@@ -18,7 +19,7 @@ from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
 from StructDiffCore.preprocess.sanity import check_hu
 
 from .acquisition_noise import axial_axis
-from .ladder import refuse_what_cannot_fit
+from .ladder import MOST_VOXELS_READ, refuse_what_cannot_fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +66,25 @@ def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, i
 
 
 def read_look(template: Template) -> TemplateLook:
-    """Point spread, codes and noise of a template, on its own grid."""
-    image, mask = template.pair.image.voxels, template.pair.mask
+    """Point spread, codes and noise of a template, on its own grid; of a very large one, in the slab with most of its labels."""
+    mask = template.pair.mask
+    slab = densest_slab(mask.voxels, MOST_VOXELS_READ)
+    image, labels = template.pair.image.voxels[..., slab], mask.voxels[..., slab]
     spacing = mask.geometry.spacing
     thick = [value for value in mask.present if value not in mask.scheme.thin_values]
-    psf = point_spread_mm(edge_widths(image, mask.voxels, spacing, thick).values())
-    regions = np.where(mask.voxels > 0, mask.voxels.astype(np.int32), pseudo_labels(image, mask.voxels, spacing))
+    psf = point_spread_mm(edge_widths(image, labels, spacing, thick).values())
+    regions = np.where(labels > 0, labels.astype(np.int32), pseudo_labels(image, labels, spacing))
     codes = region_codes(image, regions, spacing, mask.scheme.thin_values, psf)
     return TemplateLook(codes, fit_noise(image, regions, spacing, axial_axis(mask.geometry)), psf)
+
+
+def densest_slab(labels: NDArray[np.integer], most_voxels: int) -> slice:
+    """The run of slices along k, of at most ``most_voxels``, that holds most labelled voxels."""
+    slices = labels.shape[2]
+    kept = min(slices, max(1, most_voxels * slices // labels.size))
+    running = np.concatenate([[0], np.cumsum(np.count_nonzero(labels, axis=(0, 1)))])
+    start = int(np.argmax(running[kept:] - running[: slices - kept + 1]))
+    return slice(start, start + kept)
 
 
 def lay_out(target: LabelMap, aligned: AlignedTemplate, look: TemplateLook) -> ConditionSource:

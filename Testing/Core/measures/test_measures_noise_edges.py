@@ -1,6 +1,7 @@
 """Noise and edges read back from images whose noise and blur are known."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -42,10 +43,8 @@ def test_the_spectrum_is_that_of_the_noise(three_regions):
     first, second = (np.fft.fftfreq(n, 0.8) for n in SHAPE[:2])
     radius = np.hypot(first[:, None], second[None])
     edges = np.array([0.1, 0.25, 0.4, 0.6])
-    true = [
-        np.sqrt(power[(radius >= a) & (radius < b)].sum()) / power.shape[0] / SHAPE[1] / SHAPE[2]
-        for a, b in zip(edges, edges[1:])
-    ]
+    rings = [(radius >= low) & (radius < high) for low, high in pairwise(edges)]
+    true = [np.sqrt(power[ring].sum()) / power.size for ring in rings]
     assert_allclose(model.band_amplitudes(edges), true, rtol=0.2)
 
 

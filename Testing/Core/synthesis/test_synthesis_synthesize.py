@@ -13,7 +13,7 @@ from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, St
 from StructDiffCore.measures.intensity import intensities
 from StructDiffCore.models.network import StructDiffNetwork
 from StructDiffCore.models.network_settings import NetworkSettings
-from StructDiffCore.synthesis.prepared import prepare
+from StructDiffCore.synthesis.prepared import densest_slab, prepare
 from StructDiffCore.synthesis.renderer import render_from_prior
 from StructDiffCore.synthesis.synthesize import noise_seed, sample, synthesize
 from StructDiffCore.systems.structdiff import StructDiff, StructDiffSettings
@@ -77,7 +77,7 @@ def test_the_renderer_paints_the_targets_labels_with_the_templates_look(prepared
 
 
 def test_an_untrained_network_gives_the_prior_give_or_take_its_residual(prepared, a_target, a_small_system):
-    settings = SynthesisSettings(steps=3, tile=32, overlap=8, precision="float32")
+    settings = SynthesisSettings(steps=2, tile=64, precision="float32")
     made = sample(a_small_system, prepared, settings, seed=0)
     again = sample(a_small_system, prepared, settings, seed=0)
     assert_array_equal(made.noisy.voxels, again.noisy.voxels)
@@ -98,6 +98,13 @@ def test_reduced_precision_leaves_the_callers_weights_alone(prepared, a_small_sy
     for name, tensor in a_small_system.network.state_dict().items():
         assert tensor.dtype == before[name].dtype
         assert_array_equal(tensor.numpy(), before[name].numpy())
+
+
+def test_of_a_huge_template_the_slab_with_most_labels_is_read():
+    labels = np.zeros((4, 4, 10), int)
+    labels[1, 1, 6:9] = 1
+    assert densest_slab(labels, 4 * 4 * 3) == slice(6, 9)
+    assert densest_slab(labels, labels.size) == slice(0, 10)
 
 
 def test_everything_in_one_call(a_target, a_small_system):
