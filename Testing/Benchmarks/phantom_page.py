@@ -243,7 +243,7 @@ def main() -> None:
         results[name], shown = compared(scan, arguments.phantoms)
         report(name, results[name])
         draw(scan, results[name], shown, arguments.out / f"phantoms_{name}.png")
-    (arguments.out / "phantoms.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+        (arguments.out / "phantoms.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
