@@ -19,7 +19,7 @@ def written(path: str | Path) -> Iterator[Path]:
     """
     final = Path(path).absolute()
     _refuse_folder(final)
-    temporary = final.with_name(f".{uuid.uuid4().hex[:8]}.partial.{final.name}")
+    temporary = final.with_name(f".{uuid.uuid4().hex[:8]}.partial{_ending(final)}")
     try:
         yield temporary
         _flush(temporary)
@@ -36,6 +36,11 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 text file atomically."""
     with written(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _ending(path: Path) -> str:
+    """What tells a writer the format; no more of the name, because niftilib takes "1.img.nii.gz" for two files."""
+    return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
 
 
 def _refuse_folder(final: Path) -> None:

@@ -23,6 +23,8 @@ from .segmentations import describe_segments, flattened, segments_of
 
 ALMOST_INTEGER = 1e-3
 """Labels stored with a scale factor come back this near to whole numbers."""
+MOST_LABELS = 1000
+"""No anatomy has more structures; an image given as a mask has."""
 INT16 = np.iinfo(np.int16)
 
 
@@ -51,8 +53,7 @@ def read_label_map(path: str | Path, scheme: LabelScheme | None = None) -> Label
         voxels, named = _labels(content)
         if not np.any(voxels):
             raise StructDiffError("the mask is empty (no label above 0)", "give a mask with at least one labelled structure")
-        known = scheme or named or LabelScheme.from_values(np.unique(voxels))
-        return LabelMap(voxels, content.geometry, known)
+        return LabelMap(voxels, content.geometry, scheme or named or _scheme_of_values(voxels))
 
 
 def read_pair(image: str | Path, mask: str | Path, scheme: LabelScheme | None = None, resample: bool = False) -> ImageMaskPair:
@@ -148,6 +149,16 @@ def _labels(content: _Content) -> tuple[NDArray, LabelScheme | None]:
     if voxels.dtype.kind == "f" and np.isfinite(voxels).all() and np.abs(voxels - np.rint(voxels)).max() < ALMOST_INTEGER:
         return np.rint(voxels), None
     return voxels, None
+
+
+def _scheme_of_values(voxels: NDArray) -> LabelScheme:
+    values = np.unique(voxels)
+    if values[0] < 0 or len(values) > MOST_LABELS:
+        raise StructDiffError(
+            f"the mask holds {len(values)} different values from {values[0]:.5g} to {values[-1]:.5g}",
+            "give a label map, not an image",
+        )
+    return LabelScheme.from_values(values)
 
 
 def _write_image(image: sitk.Image, path: str | Path) -> None:

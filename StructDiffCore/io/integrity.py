@@ -82,4 +82,5 @@ def _check_nrrd(path: Path) -> None:
         if field in ("data file", "datafile"):
             raise StructDiffError("the voxels lie in another file", "convert it to one file (.nrrd, .nii.gz or .mha)")
         if field == "spacings":
-            refuse_bad_spacing(" ".join(s for s in value.split() if s != "nan"))
+            placed = [s for s in value.split() if s != "nan"]  # nan marks an axis without a place, such as layers
+            refuse_bad_spacing(" ".join(placed) if len(placed) >= 3 else value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from StructDiffCore.config.checksums import sha256
 from StructDiffCore.domain import StructDiffError
 
 from .atomic import write_text
@@ -46,7 +46,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 
 def file_digests(folder: str | Path, names: Iterable[str]) -> dict[str, str]:
     """Name -> SHA-256 of files inside a folder."""
-    return {name: sha256(safe_path(folder, name)) for name in names}
+    return {name: hashlib.sha256(safe_path(folder, name).read_bytes()).hexdigest() for name in names}
 
 
 def _strings(value: Any, place: str) -> Iterator[tuple[str, str]]:
