@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
+from scipy.ndimage import find_objects, gaussian_filter
 
 from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.measures.distance import distance_to, nearest_seed, signed_distance
 from StructDiffCore.vessels.graph import VesselGraph
+from StructDiffCore.vessels.surface import SampledSurface
 
 from .contract import Contract, Roles
 from .warped_labels import DEPTH_STEPS
@@ -20,6 +22,9 @@ Bytes = NDArray[np.uint8]
 LARGEST_LABEL = 253
 MARGIN_VOXELS = 2
 LUMEN_REACH_MM = 4.0
+SURFACE_MM = 1.2
+"""Voxel of the epicardium's distance map, about."""
+SURFACE_MARGIN_MM = 16.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,26 @@ class Reference:
     @property
     def contract(self) -> Contract:
         return Contract.of(self.roles)
+
+    @cached_property
+    def epicardium(self) -> SampledSurface:
+        """The outside of all organs but the vessels' trunks, as vessels and grafts see it, on a coarse grid."""
+        organs = np.isin(self.ground, [v for v in self.roles.organs if v not in self.roles.trunk_of.values()])
+        if not organs.any():
+            organs = self.ground > 0
+        step = np.maximum(1, np.round(SURFACE_MM / np.asarray(self.geometry.spacing))).astype(int)
+        margin = np.ceil(SURFACE_MARGIN_MM / (step * np.asarray(self.geometry.spacing))).astype(int)
+        coarse = np.pad(organs[:: step[0], :: step[1], :: step[2]], [(m, m) for m in margin])
+        spacing = tuple(float(n) for n in step * np.asarray(self.geometry.spacing))
+        origin = self.geometry.to_world(-margin * step)
+        geometry = Geometry(coarse.shape, spacing, tuple(origin), self.geometry.direction)  # type: ignore[arg-type]
+        return SampledSurface(gaussian_filter(signed_distance(coarse, spacing), 1.0), geometry)
+
+    def volumes_ml(self, size: float = 1.0) -> dict[int, float]:
+        """Volume of every organ and vessel after scaling by ``size``; vessels by their graph where another heart's are laid on."""
+        counts = np.bincount(self.mask.voxels.ravel(), minlength=256)
+        voxel_ml = self.mask.geometry.voxel_volume_mm3 / 1000 * size**3
+        return {value: float(counts[value]) * voxel_ml for value in self.roles.organs + tuple(self.lumens)}
 
     def box_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest world coordinates (3,) of the box around all labels."""

@@ -1,0 +1,249 @@
+"""Edits: purposeful changes of a vessel graph, drawn first and applied later; each is a line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from StructDiffCore.domain import StructDiffError
+from StructDiffCore.vessels.graph import VesselGraph
+from StructDiffCore.vessels.growth import grow_side_branch
+from StructDiffCore.vessels.lesions import Ectasia as EctasiaLesion
+from StructDiffCore.vessels.lesions import Stenosis as StenosisLesion
+from StructDiffCore.vessels.polyline import tangents
+from StructDiffCore.vessels.surface import Surface, normals
+from StructDiffCore.vessels.tortuosity import Meander
+
+from .tree_surgery import continued, cut_back, displaced, flow_adjusted, with_child, without
+
+KINDS: dict[str, type[Edit]] = {}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of one branch of one tree. None of them changes the contract of labels: a tree stays a tree."""
+
+    kind: ClassVar[str] = ""
+    tree: int
+    """Vessel label that the edit is for."""
+    branch: str
+
+    def __init_subclass__(cls) -> None:
+        KINDS[cls.kind] = cls
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        """The tree after the edit; ``surface`` is the epicardium."""
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, **asdict(self)}
+
+
+def edit_from_dict(content: Mapping[str, Any]) -> Edit:
+    """The inverse of ``as_dict``; refuses unknown kinds and fields in one line."""
+    if not isinstance(content, Mapping) or content.get("kind") not in KINDS:
+        kind = content.get("kind") if isinstance(content, Mapping) else content
+        raise StructDiffError(f"there is no edit of kind {kind!r}", f"use one of {', '.join(sorted(KINDS))}")
+    cls = KINDS[content["kind"]]
+    given = {name: value for name, value in content.items() if name != "kind"}
+    known = [field.name for field in fields(cls)]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise StructDiffError(f"the edit {cls.kind} has no {unknown[0]!r}", f"use {', '.join(known)}")
+    try:
+        return cls(**given)
+    except TypeError as error:
+        raise StructDiffError(f"the edit {cls.kind} is incomplete ({error})", f"give {', '.join(known)}") from None
+
+
+@dataclass(frozen=True)
+class Prune(Edit):
+    """The branch goes, with everything that springs from it."""
+
+    kind: ClassVar[str] = "prune"
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return without(graph, self.branch)
+
+
+@dataclass(frozen=True)
+class Shorten(Edit):
+    """The branch ends early; children beyond its new end go with the rest."""
+
+    kind: ClassVar[str] = "shorten"
+    share: float = 0.3
+    """Part of the length that goes."""
+
+    def __post_init__(self) -> None:
+        _refuse_outside("shortening", self.share, 0.0, 0.9)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return cut_back(graph, self.branch, (1 - self.share) * graph.branch(self.branch).length_mm)
+
+
+@dataclass(frozen=True)
+class Lengthen(Edit):
+    """The branch goes on over the surface from its end."""
+
+    kind: ClassVar[str] = "lengthen"
+    by_mm: float = 10.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_outside("lengthening in mm", self.by_mm, 0.0, 60.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return continued(graph, self.branch, self.by_mm, surface, np.random.default_rng(self.seed))
+
+
+@dataclass(frozen=True)
+class Graft(Edit):
+    """A new side branch grows from the branch over the surface, with the radius that the flow law leaves it."""
+
+    kind: ClassVar[str] = "graft"
+    name: str = "graft"
+    at: float = 0.5
+    """Part of the parent's length."""
+    length_mm: float = 25.0
+    to_left: bool = True
+    """On which side of the parent, seen from outside the heart with the flow."""
+    radius_share: float = 0.6
+    """Radius at the take-off, as a part of the parent's there."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_outside("graft position", self.at, 0.0, 1.0)
+        _refuse_outside("graft length in mm", self.length_mm, 8.0, 80.0)
+        _refuse_outside("graft radius share", self.radius_share, 0.2, 1.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        parent = graph.branch(self.branch)
+        at = int(np.abs(parent.arclength_mm - self.at * parent.length_mm).argmin())
+        sideways = np.cross(normals(surface, parent.points_mm[[at]])[0], tangents(parent.points_mm)[at])
+        direction = sideways if self.to_left else -sideways
+        others = [branch.points_mm for branch in graph.branches if branch.name != self.branch]
+        rng = np.random.default_rng(self.seed)
+        points = grow_side_branch(surface, parent, self.at, direction, self.length_mm, rng, others, 4.0)
+        if points is None:
+            raise StructDiffError(f"there is no room for a branch on {self.branch}", "choose another place or length")
+        return with_child(graph, self.branch, points, self.name, self.radius_share * float(parent.radii_mm[at]))
+
+
+@dataclass(frozen=True)
+class Stenosis(Edit):
+    """A narrowing with a cosine profile."""
+
+    kind: ClassVar[str] = "stenosis"
+    centre_mm: float = 10.0
+    length_mm: float = 8.0
+    percent_diameter: float = 50.0
+
+    def __post_init__(self) -> None:
+        StenosisLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return StenosisLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter).apply(graph)
+
+
+@dataclass(frozen=True)
+class Ectasia(Edit):
+    """A widening with a cosine profile."""
+
+    kind: ClassVar[str] = "ectasia"
+    centre_mm: float = 10.0
+    length_mm: float = 10.0
+    percent_diameter: float = 50.0
+
+    def __post_init__(self) -> None:
+        EctasiaLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return EctasiaLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter).apply(graph)
+
+
+@dataclass(frozen=True)
+class Calibre(Edit):
+    """The branch and all it feeds change their radii; its ancestors follow the flow law D_m^(7/3) = sum of D^(7/3)."""
+
+    kind: ClassVar[str] = "calibre"
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        _refuse_outside("calibre factor", self.factor, 0.5, 2.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        return flow_adjusted(graph, self.branch, self.factor)
+
+
+@dataclass(frozen=True)
+class Tortuosity(Edit):
+    """The branch meanders over the surface; its children's take-offs move with it."""
+
+    kind: ClassVar[str] = "tortuosity"
+    sd_mm: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _refuse_outside("tortuosity in mm", self.sd_mm, 0.0, 3.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        branch = graph.branch(self.branch).resampled(0.5)
+        meander = Meander.draw(self.sd_mm, np.random.default_rng(self.seed))
+        sideways = np.cross(normals(surface, branch.points_mm), tangents(branch.points_mm))
+        return displaced(graph, replace(branch, points_mm=meander.applied(branch.points_mm, sideways)))
+
+
+@dataclass(frozen=True)
+class MoveTakeOff(Edit):
+    """The branch leaves its parent further down (or, negative, further up)."""
+
+    kind: ClassVar[str] = "move_take_off"
+    by_mm: float = 5.0
+
+    def __post_init__(self) -> None:
+        _refuse_outside("move of a take-off in mm", self.by_mm, -20.0, 20.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        index = graph.index_of(self.branch)
+        branch = graph.branches[index].resampled(0.5)
+        if branch.parent is None:
+            raise StructDiffError(f"{self.branch} is the root of its tree", "move the take-off of a branch that has a parent")
+        parent = graph.parent_of(index)
+        at = graph.attachments_mm[index] + self.by_mm
+        if not 0 < at < parent.length_mm:
+            raise StructDiffError(f"{self.branch} cannot leave {parent.name} at {at:.1f} mm", f"0 to {parent.length_mm:.1f} mm")
+        shift = parent.point_at(at) - branch.points_mm[0]
+        fade = np.cos(0.5 * np.pi * np.clip(branch.arclength_mm / (0.6 * branch.length_mm), 0, 1)) ** 2
+        return displaced(graph, replace(branch, points_mm=branch.points_mm + fade[:, None] * shift))
+
+
+@dataclass(frozen=True)
+class MyocardialBridge(Edit):
+    """The branch dives into the muscle with a cosine profile. The muscle stays whole: its cover keeps a slit over the vessel."""
+
+    kind: ClassVar[str] = "myocardial_bridge"
+    centre_mm: float = 40.0
+    length_mm: float = 24.0
+    depth_mm: float = 2.8
+
+    def __post_init__(self) -> None:
+        _refuse_outside("bridge length in mm", self.length_mm, 5.0, 60.0)
+        _refuse_outside("bridge depth in mm", self.depth_mm, 0.0, 8.0)
+
+    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+        branch = graph.branch(self.branch).resampled(0.5)
+        if not 0 <= self.centre_mm <= branch.length_mm:
+            raise StructDiffError(
+                f"the bridge lies {self.centre_mm:g} mm along {self.branch}", f"give a place from 0 to {branch.length_mm:.1f} mm"
+            )
+        away = np.clip(2 * np.abs(branch.arclength_mm - self.centre_mm) / self.length_mm, 0, 1)
+        dive = self.depth_mm * 0.5 * (1 + np.cos(np.pi * away)) * (branch.arclength_mm > 0)
+        return displaced(graph, replace(branch, points_mm=branch.points_mm - dive[:, None] * normals(surface, branch.points_mm)))
+
+
+def _refuse_outside(what: str, value: float, low: float, high: float) -> None:
+    if not (np.isfinite(value) and low <= value <= high):
+        raise StructDiffError(f"a {what} of {value:g} cannot be", f"give {low:g} to {high:g}")
