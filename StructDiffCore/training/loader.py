@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
@@ -105,13 +107,20 @@ class Loader:
     def _background(self) -> Executor:
         if self._executor is None:
             spawn = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self.workers, spawn, initializer=_one_thread)
+            self._executor = ProcessPoolExecutor(self.workers, spawn, initializer=_start_worker)
         return self._executor
 
 
-def _one_thread() -> None:
-    """A loader's process leaves the cores to the network."""
+def _start_worker() -> None:
+    """A loader's process leaves the cores to the network, and leaves with it: a killed parent cannot tell it to stop."""
     import torch
 
     torch.set_num_threads(1)
     os.nice(5)
+    threading.Thread(target=_follow, args=(os.getppid(),), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

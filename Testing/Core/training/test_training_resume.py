@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from toy_hearts import fill_with_toys, toy_settings
@@ -162,3 +163,31 @@ def test_training_runs_with_torch_numpy_scipy_and_numba_alone(tmp_path: Path, a_
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "bare" / NAME).exists()
+
+
+@pytest.mark.slow
+def test_the_loaders_process_ends_when_training_is_killed(tmp_path: Path) -> None:
+    settings = toy_settings(400)
+    pool = fill_with_toys(tmp_path / "hearts", settings)
+    config, out = tmp_path / "config.json", tmp_path / "killed"
+    config.write_text(json.dumps(settings.as_dict()))
+    command = [
+        sys.executable,
+        "-m",
+        "StructDiffCore.training.run",
+        "--config",
+        str(config),
+        "--out",
+        str(out),
+        "--pool",
+        str(pool),
+    ]
+    process = subprocess.Popen([*command, "--workers", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (out / LOG).exists() or not (out / LOG).read_text():
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.kill()
+    process.wait(30)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
