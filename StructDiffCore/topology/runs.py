@@ -49,6 +49,13 @@ class Runs:
         corner = (self.corner[0] - 1, self.corner[1] - 1)
         return Runs(corner, (self.rows[0] + 2, self.rows[1] + 2), first, start, stop)
 
+    def gaps(self) -> Runs:
+        """What lies between consecutive runs of a row."""
+        same_row = np.diff(self.row_of_run) == 0
+        counts = np.bincount(self.row_of_run[1:][same_row], minlength=len(self.first) - 1)
+        first = np.concatenate([[0], np.cumsum(counts)])
+        return Runs(self.corner, self.rows, first, self.stop[:-1][same_row], self.start[1:][same_row])
+
     def only(self, chosen: NDArray[np.bool_]) -> Runs:
         """The runs for which ``chosen`` (n,) holds, on the same rows."""
         before = np.concatenate([[0], np.cumsum(chosen)])

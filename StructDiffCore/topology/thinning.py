@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import numba
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import Triple
 
+from .depth import depth_mm
 from .simple_points import is_simple, neighbourhood
 
 
-def centreline(structure: NDArray[np.bool_], spacing: Triple = (1.0, 1.0, 1.0)) -> NDArray[np.bool_]:
+def centreline(
+    structure: NDArray[np.bool_], spacing: Triple = (1.0, 1.0, 1.0), anchor: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Curve skeleton of a boolean (i, j, k) array: same pieces, loops and cavities, one voxel thin.
 
-    Voxels leave in the order of their distance to the background (mm), simple points only; ends of curves stay.
+    Layer by layer of depth (mm), from six sides in turn (so that a curve is not eaten from its end), simple points only;
+    ends of curves and the voxels of ``anchor`` stay.
     """
-    padded = np.pad(structure, 1).astype(np.uint8)
-    depth = _depth_mm(padded, spacing)
-    order = np.flatnonzero(padded)
-    order = order[np.argsort(depth.ravel()[order], kind="stable")]
-    while _peel(padded, order):
-        order = order[padded.ravel()[order] > 0]
+    padded = np.pad(structure, 1).view(np.uint8).copy()
+    voxels = np.argwhere(padded)
+    peel(padded, voxels, depth_mm(padded, voxels, spacing), spacing, None if anchor is None else np.pad(anchor, 1))
     return padded[1:-1, 1:-1, 1:-1].astype(bool)
+
+
+def peel(
+    padded: NDArray[np.uint8],
+    voxels: NDArray[np.int64],
+    depth: NDArray[np.float32],
+    spacing: Triple,
+    anchor: NDArray[np.bool_] | None = None,
+) -> None:
+    """Thin ``padded`` (empty border) in place; ``voxels`` (n, 3) are all its voxels and ``depth`` (n,) theirs in mm."""
+    layer = np.floor(depth / (0.5 * min(spacing))).astype(np.int64)
+    order = np.argsort(layer, kind="stable")
+    voxels, layer = voxels[order], layer[order]
+    if anchor is not None:
+        free = ~anchor[tuple(voxels.T)]
+        voxels, layer = voxels[free], layer[free]
+    _peel(padded, voxels, layer)
 
 
 def ends(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -31,26 +48,56 @@ def ends(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
     return _ends(np.pad(skeleton, 1).astype(np.uint8)) - 1
 
 
-def _depth_mm(structure: NDArray[np.uint8], spacing: Triple) -> NDArray[np.float32]:
-    image = sitk.GetImageFromArray(structure)
-    image.SetSpacing(tuple(reversed(spacing)))
-    distance = sitk.SignedMaurerDistanceMap(image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True)
-    return sitk.GetArrayFromImage(distance)
+@numba.njit(cache=True)
+def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArray[np.int64]) -> None:
+    """Peel layer after layer, what is left of the earlier ones included, until nothing more goes."""
+    active = np.empty(len(voxels), np.int64)
+    chosen = np.empty(len(voxels), np.int64)
+    count = reached = 0
+    while reached < len(voxels):
+        now = layer[reached]
+        while reached < len(voxels) and layer[reached] == now:
+            active[count] = reached
+            count += 1
+            reached += 1
+        removed = 1
+        while removed:
+            removed = 0
+            for side in range(6):
+                removed += _peel_side(structure, voxels, active[:count], chosen, side // 2, 2 * (side % 2) - 1)
+            kept = 0
+            for a in range(count):
+                i, j, k = voxels[active[a]]
+                if structure[i, j, k]:
+                    active[kept] = active[a]
+                    kept += 1
+            count = kept
 
 
 @numba.njit(cache=True)
-def _peel(structure: NDArray[np.uint8], order: NDArray[np.int64]) -> int:
-    """One pass in the given order; removes simple points that end no curve and returns how many."""
-    _, nj, nk = structure.shape
+def _peel_side(structure, voxels, active, chosen, axis, step):  # type: ignore[no-untyped-def]
+    """Remove the removable voxels that are open to one side now; returns how many."""
+    di, dj, dk = step * (axis == 0), step * (axis == 1), step * (axis == 2)
+    count = 0
+    for n in active:
+        i, j, k = voxels[n]
+        if structure[i, j, k] and not structure[i + di, j + dj, k + dk] and _removable(structure, i, j, k):
+            chosen[count] = n
+            count += 1
     removed = 0
-    for flat in order:
-        i, j, k = flat // (nj * nk), flat // nk % nj, flat % nk
-        bits = neighbourhood(structure, i, j, k)
-        ends_a_curve = bits & (bits - np.uint32(1)) == 0
-        if not ends_a_curve and is_simple(bits):
+    for c in range(count):
+        i, j, k = voxels[chosen[c]]
+        if _removable(structure, i, j, k):
             structure[i, j, k] = 0
             removed += 1
     return removed
+
+
+@numba.njit(cache=True)
+def _removable(structure: NDArray[np.uint8], i: int, j: int, k: int) -> bool:
+    """Whether a voxel is simple and ends no curve."""
+    bits = neighbourhood(structure, i, j, k)
+    return bits & (bits - np.uint32(1)) != 0 and is_simple(bits)
 
 
 @numba.njit(cache=True)
