@@ -48,7 +48,7 @@ class Answer:
 def evaluate(settings: EvaluationSettings) -> Iterator[Answer]:
     """Every row on every case, one answer at a time."""
     system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
-    judge = Segmenter.load(Path(settings.judge), CARDIAC) if settings.judge else shipped_judge()
+    judge = Segmenter.load_weights(Path(settings.judge), CARDIAC) if settings.judge else shipped_judge()
     total = len(settings.rows) * (settings.phantom_cases + settings.held_out_cases + settings.real_case)
     done = 0
     for case in cases(settings):

@@ -10,6 +10,8 @@ import torch
 from monai.losses import DiceCELoss
 from numpy.typing import NDArray
 
+from StructDiffCore.domain import StructDiffError
+
 from .segmenter import Segmenter, windowed
 
 Crop = tuple[NDArray[np.float32], NDArray[np.integer]]
@@ -45,6 +47,10 @@ def fit(
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(images)
         loss = loss_of(scores.float(), classes)
+        if not torch.isfinite(loss):
+            raise StructDiffError(
+                f"the segmenter's loss became {loss.item()} at step {index + 1}", "lower the learning rate", "internal"
+            )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

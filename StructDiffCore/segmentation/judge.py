@@ -6,6 +6,7 @@ python -m StructDiffCore.segmentation.judge --out Resources/Models/judge-cardiac
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -27,7 +28,7 @@ POOL_SEED = 7001
 
 def shipped_judge() -> Segmenter:
     """The judge whose weights are shipped."""
-    return Segmenter.load(resources_folder() / "Models" / SHIPPED_JUDGE, CARDIAC)
+    return Segmenter.load_weights(resources_folder() / "Models" / SHIPPED_JUDGE, CARDIAC)
 
 
 def main() -> None:
@@ -50,7 +51,17 @@ def main() -> None:
     for step in fit(judge, crops, arguments.steps):
         if step.index % 20 == 0:
             print(f"step {step.index}/{step.total} loss {step.loss:.3f} {time.perf_counter() - begin:.0f} s", flush=True)
-    judge.save(arguments.out)
+    _write(judge, arguments)
+
+
+def _write(judge: Segmenter, arguments: argparse.Namespace) -> None:
+    """Weights, and beside them a card with their SHA-256 and how they were made."""
+    card = {
+        "name": arguments.out.stem,
+        "sha256": judge.save_weights(arguments.out),
+        "training": {"hearts": arguments.hearts, "steps": arguments.steps, "crop": arguments.crop, "seed": arguments.seed},
+    }
+    arguments.out.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

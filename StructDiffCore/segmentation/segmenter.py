@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,13 +11,13 @@ import torch
 from monai.inferers import SlidingWindowInferer
 from monai.networks import nets
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from StructDiffCore.domain import LabelMap, LabelScheme, StructDiffError, Volume
 from StructDiffCore.preprocess.grids import resample_labels, resample_volume
+from StructDiffCore.systems.weights_file import read_weights, write_weights
 
+SYSTEM = "segmenter"
 HU_WINDOW = (-200.0, 800.0)
 """Contrast CT of the heart: below lies fat and lung, above calcium."""
 
@@ -47,6 +46,16 @@ class SegmenterSettings:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise StructDiffError(f"unknown segmenter '{self.network}'", f"choose one of {sorted(NETWORKS)}")
+        object.__setattr__(self, "label_names", tuple(self.label_names))
+        object.__setattr__(self, "label_values", tuple(self.label_values))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, object]) -> SegmenterSettings:
+        """Settings from their JSON form; unknown fields are refused."""
+        try:
+            return cls(**content)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise StructDiffError(f"the segmenter's settings do not fit this version ({error})", "train it again") from None
 
 
 class Segmenter:
@@ -77,31 +86,23 @@ class Segmenter:
             scores = infer(windowed(torch.from_numpy(np.array(voxels)))[None, None], self.network)
         return scores[0].argmax(0).numpy()
 
-    def save(self, path: Path) -> None:
-        """Half-precision safetensors with what rebuilds the segmenter in the metadata."""
-        weights = {name: tensor.detach().half().contiguous() for name, tensor in self.network.state_dict().items()}
-        save_file(weights, path, {"system": "segmenter", "settings": json.dumps(asdict(self.settings))})
+    def save_weights(self, path: Path) -> str:
+        """Half-precision safetensors with what rebuilds the segmenter in the header; returns the SHA-256."""
+        return write_weights(Path(path), SYSTEM, self.network.state_dict(), asdict(self.settings))
 
     @classmethod
-    def load(cls, path: Path, scheme: LabelScheme) -> Segmenter:
-        """Rebuild from a file written by :meth:`save`; refuses other files and other schemes."""
-        try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError) as error:
-            raise StructDiffError(
-                f"{path} holds no segmenter weights ({error})", "give a .safetensors file of a segmenter"
-            ) from None
-        if metadata.get("system") != "segmenter":
-            raise StructDiffError(f"{path} holds weights of '{metadata.get('system')}'", "give weights of a segmenter")
-        content = json.loads(metadata["settings"])
-        content.update(label_names=tuple(content["label_names"]), label_values=tuple(content["label_values"]))
-        settings = SegmenterSettings(**content)
+    def load_weights(cls, path: Path, scheme: LabelScheme) -> Segmenter:
+        """Read weights; refuses pickles, other systems' files, damaged ones and those of another label scheme."""
+        file = read_weights(Path(path), SYSTEM)
+        settings = SegmenterSettings.from_dict(file.settings)
         if scheme.unknown(settings.label_values):
-            raise StructDiffError(f"{path} was trained on labels {settings.label_values}, the scheme '{scheme.name}' differs")
+            raise StructDiffError(
+                f"{path} was trained on the labels {list(settings.label_values)}, "
+                f"the scheme '{scheme.name}' has {list(scheme.values)}",
+                "give weights of a segmenter of this scheme",
+            )
         segmenter = cls(settings, scheme)
-        segmenter.network.load_state_dict(weights)
+        segmenter.network.load_state_dict({name: tensor.float() for name, tensor in file.tensors.items()})
         return segmenter
 
 
