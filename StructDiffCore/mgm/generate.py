@@ -13,14 +13,13 @@ from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
 from .draw import DrawSettings, draw_recipe
-from .lumens import Course, LumenWish, grow_lumens, lumen_wish
-from .organs import regrown
+from .lumens import Course
 from .proof import Claim, Proof, prove
+from .realise import realised
 from .recipe import PartialRecipe, Recipe
 from .reference import Reference
 from .transplant import transplanted
 from .warp import Warp
-from .warped_labels import warped_labels
 
 TRIES = 8
 """Recipes drawn for one mask before the module gives up."""
@@ -53,11 +52,7 @@ def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     geometry = _grid(reference, recipe)
     warp = Warp.from_recipe(recipe.warp, *reference.box_mm())
     own, courses = _courses(references, recipe, warp)
-    wishes = {value: lumen_wish(course, warp, geometry) for value, course in courses.items()}
-    target = warped_labels(reference.ground, reference.depth, reference.geometry, warp, geometry)
-    voxels = regrown(target, _reserved(target.label, wishes, own), own.roles)
-    grow_lumens(voxels, wishes, own.roles, geometry)
-    labels = np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2])
+    labels, wishes = realised(reference, own.roles, warp, courses, geometry)
     trees = {value: course.after for value, course in courses.items()}
     scheme = reference.mask.scheme
     claim = Claim(
@@ -91,14 +86,6 @@ def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tup
         edited[edit.tree] = edit.apply(edited[edit.tree], own.epicardium)
     carried = {value: (tree.moved(warp.carried), edited[value].moved(warp.carried)) for value, tree in own.trees.items()}
     return own, {value: Course(before, after, own.lumens.get(value)) for value, (before, after) in carried.items()}
-
-
-def _reserved(label: NDArray[np.uint8], wishes: Mapping[int, LumenWish], own: Reference) -> NDArray[np.bool_]:
-    """Voxels (i, j, k) that organs leave to vessels; a trunk keeps its own."""
-    reserved = np.zeros(label.shape, bool)
-    for value, wish in wishes.items():
-        reserved[wish.box] |= wish.wanted() & (label[wish.box] != own.roles.trunk_of.get(value, 0))
-    return reserved
 
 
 def _some_points(reference: Reference) -> NDArray[np.float64]:

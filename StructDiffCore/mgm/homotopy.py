@@ -49,10 +49,15 @@ def grow(voxels: Bytes, wish: Bytes, rank: Bytes, rules: Rules, seeds: Mapping[i
     return int(_grow(voxels, wish, rank, simple_table(), rules.member, rules.apart, first, order))
 
 
-def settle(voxels: Bytes, wish: Bytes, rules: Rules, passes: int = 3) -> int:
-    """Give voxels that growth refused to another touching label that may take them (in place); returns how many."""
+def settle(voxels: Bytes, wish: Bytes, rules: Rules, passes: int = 3, barred: Sequence[int] = ()) -> int:
+    """Give voxels that growth refused to another touching label that may take them (in place); returns how many.
+
+    Labels in ``barred`` take none.
+    """
     waiting = np.flatnonzero((wish.ravel() != 0) & (voxels.ravel() == 0))
-    return sum(int(_settle(voxels, waiting, simple_table(), rules.member, rules.apart)) for _ in range(passes))
+    closed = np.zeros(VALUES, np.uint8)
+    closed[[0, VALUES - 1, *barred]] = 1
+    return sum(int(_settle(voxels, waiting, simple_table(), rules.member, rules.apart, closed)) for _ in range(passes))
 
 
 def smooth(voxels: Bytes, rules: Rules, passes: int = 2, fixed: int = VALUES - 1) -> int:
@@ -198,14 +203,14 @@ def _wider(where, onward):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _settle(structure, waiting, table, member, apart):  # type: ignore[no-untyped-def]
+def _settle(structure, waiting, table, member, apart, closed):  # type: ignore[no-untyped-def]
     voxels, steps, changed = structure.ravel(), steps_of(structure.shape), 0
     for flat in waiting:
         if voxels[flat]:
             continue
         for b in range(26):
             value = voxels[flat + steps[b]]
-            if value and value != 255 and may_turn(voxels, flat, steps, table, np.uint8(0), value, member, apart, False):
+            if not closed[value] and may_turn(voxels, flat, steps, table, np.uint8(0), value, member, apart, False):
                 voxels[flat] = value
                 changed += 1
                 break

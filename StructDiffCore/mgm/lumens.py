@@ -143,9 +143,10 @@ def grow_lumens(voxels: Bytes, wishes: Mapping[int, LumenWish], roles: Roles, ge
             spine = _rooted(inner == trunk, spine, geometry)
         if len(spine) == 0:
             continue
-        box = tuple(slice(side.start + 1, side.stop + 3) for side in wish.box)  # padded by one around the wish's box
+        low, high = np.array(wish.start) + 1, np.array(wish.start) + wish.level_mm.shape + 3
+        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high))  # the wish's box and one voxel around it
         part, wanted, rank = voxels[box], np.zeros(voxels[box].shape, np.uint8), np.zeros(voxels[box].shape, np.uint8)
-        core = tuple(slice(1, n - 1) for n in wanted.shape)
+        core = np.s_[1:-1, 1:-1, 1:-1]
         wanted[core][wish.level_mm < 0] = value
         rank[core] = np.clip(120 - 60 * wish.level_mm, 1, FIRST_RANK - 5)
         at = spine - wish.start + 1

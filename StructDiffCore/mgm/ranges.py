@@ -15,9 +15,7 @@ class Range:
 
 
 VOLUMES_ML: dict[str, Range] = {
-    "left ventricle": Range(
-        25, 260, "CMR reference ranges (Petersen 2017), end-systole of women to end-diastole of men, widened"
-    ),
+    "left ventricle": Range(25, 260, "CMR reference ranges (Petersen 2017), systole of women to diastole of men, widened"),
     "right ventricle": Range(30, 290, "CMR reference ranges (Petersen 2017), widened likewise"),
     "left atrium": Range(20, 180, "CMR reference ranges (Petersen 2017), widened for atrial disease [our judgement]"),
     "right atrium": Range(25, 200, "CMR reference ranges (Petersen 2017), widened for atrial disease [our judgement]"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -54,9 +54,19 @@ class Reference:
     @classmethod
     def prepared(cls, mask: LabelMap, trees: Mapping[int, VesselGraph]) -> Reference:
         """Check the mask against its contract and prepare it; raises StructDiffError in one line where it does not hold."""
+        return cls.clean(mask, lambda _: trees)
+
+    @classmethod
+    def clean(cls, mask: LabelMap, trees_of: Callable[[LabelMap], Mapping[int, VesselGraph]]) -> Reference:
+        """The same, with graphs that are asked for only once the mask is known to be clean."""
         refuse_unusable(mask)
+        refuse_dirty(mask, Roles.of(mask.scheme, mask.present))
+        return cls.as_it_is(mask, trees_of(mask))
+
+    @classmethod
+    def as_it_is(cls, mask: LabelMap, trees: Mapping[int, VesselGraph]) -> Reference:
+        """The same for a mask that may be dirty: what its repair starts from."""
         roles = Roles.of(mask.scheme, mask.present)
-        refuse_dirty(mask, roles)
         missing = [mask.scheme[value].name for value in roles.vessels if value not in trees]
         if missing:
             raise StructDiffError(f"there is no vessel graph for {', '.join(missing)}", "give one graph per vessel label")
@@ -87,7 +97,7 @@ class Reference:
         return SampledSurface(gaussian_filter(signed_distance(coarse, spacing), 1.0), geometry)
 
     def volumes_ml(self, size: float = 1.0) -> dict[int, float]:
-        """Volume of every organ and vessel after scaling by ``size``; vessels by their graph where another heart's are laid on."""
+        """Volume of every organ and vessel after scaling by ``size``; transplanted vessels are left out."""
         counts = np.bincount(self.mask.voxels.ravel(), minlength=256)
         voxel_ml = self.mask.geometry.voxel_volume_mm3 / 1000 * size**3
         return {value: float(counts[value]) * voxel_ml for value in self.roles.organs + tuple(self.lumens)}

@@ -1,0 +1,40 @@
+"""Realise: a warp and a set of courses become voxels; organs first, vessels into the room that was kept for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from StructDiffCore.domain import Geometry
+
+from .contract import Roles
+from .homotopy import Rules, settle
+from .lumens import Course, LumenWish, grow_lumens, lumen_wish
+from .organs import regrown
+from .reference import Reference
+from .warp import Warp
+from .warped_labels import warped_labels
+
+Labels = NDArray[np.uint8]
+
+
+def realised(
+    reference: Reference, roles: Roles, warp: Warp, courses: Mapping[int, Course], geometry: Geometry, smoothing: int = 2
+) -> tuple[Labels, dict[int, LumenWish]]:
+    """Labels (i, j, k) on the new grid, and what every vessel asked for."""
+    wishes = {value: lumen_wish(course, warp, geometry) for value, course in courses.items()}
+    target = warped_labels(reference.ground, reference.depth, reference.geometry, warp, geometry)
+    voxels = regrown(target, _reserved(target.label, wishes, roles), roles, smoothing)
+    grow_lumens(voxels, wishes, roles, geometry)
+    settle(voxels, np.pad(target.label, 2), Rules.of(roles.groups, roles.apart), passes=1, barred=roles.vessels)
+    return np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2]), wishes
+
+
+def _reserved(label: Labels, wishes: Mapping[int, LumenWish], roles: Roles) -> NDArray[np.bool_]:
+    """Voxels (i, j, k) that organs leave to vessels; a trunk keeps its own."""
+    reserved = np.zeros(label.shape, bool)
+    for value, wish in wishes.items():
+        reserved[wish.box] |= wish.wanted() & (label[wish.box] != roles.trunk_of.get(value, 0))
+    return reserved
