@@ -75,9 +75,8 @@ def register(target: LabelField, template: LabelField, weights: Mapping[int, flo
     ``weights``: group -> how much it counts.
     """
     sparse = _misfit(target, template, weights, SPARSE, tolerance_mm=20.0)
-    unturned = sorted(shifts(target, template), key=sparse.cost)[:2]
-    turned = sorted(turns(target, template), key=sparse.cost)[:2]
-    starts = [*unturned, *turned]
+    unturned, turned = first_guesses(target, template)
+    starts = [*unturned, *sorted(turned, key=sparse.cost)[:2]]
     tried = [_fit_rigid(sparse, start, 15) for start in starts]
     best = min(tried, key=lambda motion: sparse.cost(motion) * (1 + _angle(motion)) ** 2)
     dense = _misfit(target, template, weights, DENSE, tolerance_mm=6.0)
@@ -117,35 +116,20 @@ def _robust(apart: Matrix, tolerance: float) -> Matrix:
     return np.sign(apart) * tolerance * np.sqrt(2 * (np.sqrt(1 + (apart / tolerance) ** 2) - 1))
 
 
-def shifts(target: LabelField, template: LabelField) -> list[Matrix]:
-    """First guesses without rotation: no motion; the centroids or the ends of both clouds brought together."""
-    ours, theirs = (np.concatenate([field.inside_points(g) for g in field.distances]) for field in (target, template))
-    if not len(ours) or not len(theirs):
-        return [np.eye(4)]
-    steps = _landmarks(theirs) - _landmarks(ours)
-    combined = np.array(np.meshgrid(*steps.T, indexing="ij")).reshape(3, -1).T
-    return [np.eye(4), *(_about(np.eye(3), np.zeros(3), step) for step in combined)]
-
-
-def _landmarks(points: Matrix) -> Matrix:
-    """Mean, lower and upper end of a cloud along R, A and S (3 landmarks, 3 axes)."""
-    low, high = np.percentile(points, (2, 98), axis=0)
-    return np.stack([points.mean(axis=0), low, high])
-
-
-def turns(target: LabelField, template: LabelField) -> list[Matrix]:
-    """First guesses with a rotation: the best one between the labels' centroids, those between the principal axes."""
+def first_guesses(target: LabelField, template: LabelField) -> tuple[list[Matrix], list[Matrix]]:
+    """Motions without rotation (none, the centroids brought together) and with one (between the labels' centroids, axes)."""
     inside = [(target.inside_points(g), template.inside_points(g)) for g in target.distances]
     inside = [(a, b) for a, b in inside if len(a) and len(b)]
     if not inside:
-        return []
+        return [np.eye(4)], []
     ours, theirs = (np.array([pair[n].mean(axis=0) for pair in inside]) for n in (0, 1))
     share = np.array([np.sqrt(min(len(a), len(b))) for a, b in inside])
     centre, their_centre = np.average(ours, axis=0, weights=share), np.average(theirs, axis=0, weights=share)
     rotations = _axis_rotations(np.concatenate([a for a, _ in inside]), np.concatenate([b for _, b in inside]))
     if len(inside) >= 3:
         rotations.append(Rotation.align_vectors(theirs - their_centre, ours - centre, weights=share)[0].as_matrix())
-    return [_about(rotation, centre, their_centre) for rotation in rotations]
+    unturned = [np.eye(4), _about(np.eye(3), centre, their_centre)]
+    return unturned, [_about(rotation, centre, their_centre) for rotation in rotations]
 
 
 def _axis_rotations(ours: Matrix, theirs: Matrix) -> list[Matrix]:

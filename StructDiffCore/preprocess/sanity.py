@@ -73,6 +73,6 @@ def _refuse_without_negatives(facts: IntensityFacts, name: str) -> None:
     if facts.near_offset_water > 0.2:
         raise StructDiffError(
             f"{name} seems stored with 1024 added ({facts.words}, {100 * facts.near_offset_water:.0f} % near 1024)",
-            "subtract 1024 (apply the rescale intercept)",
+            "if it is a CT, subtract 1024 (apply the rescale intercept)",
         )
     raise StructDiffError(f"{name} is no CT in HU: {facts.words} and nothing lies below 0 (an MR?)", "give a CT in HU")
