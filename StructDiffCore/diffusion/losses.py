@@ -33,8 +33,12 @@ def sample_losses(
     sigma: Tensor,
     voxel_weight: Tensor | None = None,
     sigma_data: float = 1.0,
+    robust: float = 0.0,
 ) -> Tensor:
-    """Weighted squared error of each sample, [B]: lambda(sigma) mean(w |D(clean + sigma noise) - clean|^2).
+    """Weighted squared error of each sample, [B]: mean(w e), e = lambda(sigma) |D(clean + sigma noise) - clean|^2.
+
+    ``robust`` c > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that a few
+    voxels of invented anatomy do not outweigh all the others.
 
     ``clean`` and unit ``noise`` are [B, 1, I, J, K], ``sigma`` is [B], ``voxel_weight`` broadcasts to ``clean`` and is brought
     to mean 1 in every sample, so that it moves attention between voxels, not between samples.
@@ -45,10 +49,13 @@ def sample_losses(
         shapes = f"{tuple(clean.shape)}, {tuple(noise.shape)}, {tuple(sigma.shape)}"
         raise StructDiffError(f"clean, noise and sigma have shapes {shapes}", "give [B, ...], the same, and [B]")
     noisy = clean + sigma.reshape(-1, *(1,) * (clean.ndim - 1)) * noise
-    error = (denoiser(noisy, LevelBatch.exploding(sigma)) - clean) ** 2
+    weight = edm_weight(sigma, sigma_data).reshape(-1, *(1,) * (clean.ndim - 1))
+    error = weight * (denoiser(noisy, LevelBatch.exploding(sigma)) - clean) ** 2
+    if robust > 0:
+        error = 2 * robust * (torch.sqrt(error + robust**2) - robust)
     if voxel_weight is not None:
         error = error * mean_one(voxel_weight.to(clean).expand_as(clean))
-    return edm_weight(sigma, sigma_data) * error.flatten(1).mean(1)
+    return error.flatten(1).mean(1)
 
 
 def denoising_loss(

@@ -82,7 +82,8 @@ def _loss(objective: nn.Module, batch: TrainingBatch, settings: TrainSettings, d
     noise, sigma = draw_noise(batch.residual.shape, settings.seed, number, first_sample, sigma_range)
     condition = batch.condition
     inputs = (condition.maps, condition.occupancy, condition.codes, batch.residual, batch.weight, noise, sigma)
-    return objective(*(tensor.to(device.device) for tensor in inputs)).mean()
+    robust = settings.phases[settings.phase_at(number)[0]].robust
+    return objective(*(tensor.to(device.device) for tensor in inputs), robust).mean()
 
 
 def _update(

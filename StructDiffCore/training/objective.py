@@ -23,7 +23,15 @@ class Objective(nn.Module):
         self.network = network
 
     def forward(
-        self, maps: Tensor, occupancy: Tensor, codes: Tensor, residual: Tensor, weight: Tensor, noise: Tensor, sigma: Tensor
+        self,
+        maps: Tensor,
+        occupancy: Tensor,
+        codes: Tensor,
+        residual: Tensor,
+        weight: Tensor,
+        noise: Tensor,
+        sigma: Tensor,
+        robust: float = 0.0,
     ) -> Tensor:
         """Loss of each sample, [B]; ``residual``, ``weight``, ``noise`` are [B, 1, I, J, K], ``sigma`` is [B]."""
         features = self.network.encode(ConditionTensors(maps, occupancy, codes))
@@ -31,7 +39,7 @@ class Objective(nn.Module):
         def network_call(noisy: Tensor, c_noise: Tensor) -> Tensor:
             return self.network(noisy, c_noise, features).float()
 
-        return sample_losses(EDMDenoiser(network_call), residual, noise, sigma, weight)
+        return sample_losses(EDMDenoiser(network_call), residual, noise, sigma, weight, robust=robust)
 
 
 def draw_noise(

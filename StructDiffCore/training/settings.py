@@ -24,6 +24,8 @@ class Phase:
     """Crops per step, all devices together."""
     crops_per_direction: int = 6
     """Crops taken from each direction (a -> b and b -> a) of one rendered pair."""
+    robust: float = 0.0
+    """Error (of the preconditioned answer F) beyond which the loss grows linearly instead of squared; 0 = squared throughout."""
 
 
 @dataclass(frozen=True)

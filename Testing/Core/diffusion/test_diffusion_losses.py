@@ -162,3 +162,16 @@ def test_the_loss_is_float32_under_bf16_autocast_and_from_half_precision_images(
 def test_what_makes_no_loss_is_refused(call):
     with pytest.raises(StructDiffError):
         call()
+
+
+def test_the_robust_loss_is_squared_for_small_errors_and_linear_for_large_ones():
+    def off_by(error: float):
+        return lambda noisy, level: torch.full_like(noisy, error)
+
+    clean, noise, sigma = torch.zeros(1, 1, 4, 4, 4), torch.zeros(1, 1, 4, 4, 4), torch.ones(1)
+
+    def loss(error: float, robust: float) -> float:
+        return float(sample_losses(off_by(error), clean, noise, sigma, robust=robust))
+
+    assert loss(0.01, 0.3) == pytest.approx(loss(0.01, 0.0), rel=1e-2)
+    assert loss(20.0, 0.3) - loss(10.0, 0.3) == pytest.approx(2 * 0.3 * 2**0.5 * 10.0, rel=1e-2)
