@@ -37,8 +37,8 @@ def sample_losses(
 ) -> Tensor:
     """Weighted squared error of each sample, [B]: mean(w e), e = lambda(sigma) |D(clean + sigma noise) - clean|^2.
 
-    ``robust`` c > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that a few
-    voxels of invented anatomy do not outweigh all the others.
+    ``robust`` c > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that
+    a few voxels of invented anatomy do not outweigh all the others.
 
     ``clean`` and unit ``noise`` are [B, 1, I, J, K], ``sigma`` is [B], ``voxel_weight`` broadcasts to ``clean`` and is brought
     to mean 1 in every sample, so that it moves attention between voxels, not between samples.
