@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from StructDiffCore.domain import LabelMap, Volume
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.frame import curved_frame
 
-from .style import ACCENT, FAINT, INK, VESSELS, Window, bare, new_figure, rgb, save
+from .style import ACCENT, FAINT, INK, VESSELS, Window, bare, new_figure, outlined, rgb, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,9 +179,10 @@ def _draw_sections(figure: Figure, volume: Volume, branch: Branch, marked_mm: fl
             image, cmap="gray", vmin=window.low, vmax=window.high, extent=extent, origin="lower", interpolation="bilinear"
         )
         bare(axes)
-        axes.text(0.5, 0.97, words, transform=axes.transAxes, color=INK, fontsize=8.5, ha="center", va="top")
+        rim: dict[str, Any] = {"color": INK, "ha": "center", "path_effects": outlined()}
+        axes.text(0.5, 0.97, words, transform=axes.transAxes, fontsize=8.5, va="top", **rim)
         axes.plot([-6, -1], [-6, -6], color=INK, linewidth=2, solid_capstyle="butt")
-        axes.text(-3.5, -5.7, "5 mm", color=INK, fontsize=8, ha="center", va="bottom")
+        axes.text(-3.5, -5.7, "5 mm", fontsize=8, va="bottom", **rim)
 
 
 def _section_places(length: float, marked_mm: float | None) -> Sequence[tuple[float, str]]:

@@ -13,7 +13,21 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, Triple, Volume
 
 from .orientation import Turn
-from .style import FAINT, INCH_PER_ROW, INK, VESSELS, Window, bare, legend, legend_rows, new_figure, rgb, save, scale_bar
+from .style import (
+    FAINT,
+    INCH_PER_ROW,
+    INK,
+    VESSELS,
+    Window,
+    bare,
+    legend,
+    legend_rows,
+    new_figure,
+    outlined,
+    rgb,
+    save,
+    scale_bar,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,19 +84,19 @@ def save_planes(
     low, high = _field_of_view(shown, geometry, turn)
     focus = _focus(focus_mm, geometry, turn, low, high)
     spacing = np.asarray(turn.spacing(geometry))
-    outlined = _outlined(columns)
-    figure, grid = _laid_out(len(columns), (high - low) * spacing, len(outlined))
+    values = _outlined_values(columns)
+    figure, grid = _laid_out(len(columns), (high - low) * spacing, len(values))
     for row, plane in enumerate(PLANES):
         for number, column in enumerate(columns):
             _draw(grid[row][number], plane, column, turn, low, high, focus, spacing, window)
         _name_plane(grid[row][0], plane, geometry, turn, focus)
     for number, column in enumerate(columns):
         grid[0][number].set_title(column.title, color=INK, fontsize=11, pad=8)
-    _write_notes(figure, columns, outlined, window, title)
+    _write_notes(figure, columns, values, window, title)
     return save(figure, path)
 
 
-def _outlined(columns: Sequence[Column]) -> list[int]:
+def _outlined_values(columns: Sequence[Column]) -> list[int]:
     """The labels that some column outlines."""
     masks = [column.outlines for column in columns if column.outlines is not None]
     return sorted({value for mask in masks for value in mask.present if value in masks[0].scheme.values})
@@ -179,7 +193,7 @@ def _draw_outlines(axes: Axes, labels: NDArray, label_map: LabelMap, width_mm: f
 def _letter_edges(axes: Axes, plane: Plane) -> None:
     places = ((0.015, 0.5, "left", "center"), (0.985, 0.5, "right", "center"), (0.5, 0.02, "center", "bottom"))
     for letter, (x, y, ha, va) in zip(plane.edges, (*places, (0.5, 0.98, "center", "top"))):
-        axes.text(x, y, letter, transform=axes.transAxes, color=FAINT, fontsize=9, ha=ha, va=va)
+        axes.text(x, y, letter, transform=axes.transAxes, color=INK, fontsize=9, ha=ha, va=va, path_effects=outlined())
 
 
 def _name_plane(axes: Axes, plane: Plane, geometry: Geometry, turn: Turn, focus: NDArray) -> None:
@@ -193,10 +207,10 @@ def _name_plane(axes: Axes, plane: Plane, geometry: Geometry, turn: Turn, focus:
     axes.set_ylabel(f"{plane.name}\n{axis_name} = {at_mm:.0f} mm", color=INK, fontsize=10, labelpad=8)
 
 
-def _write_notes(figure: Figure, columns: Sequence[Column], outlined: list[int], window: Window, title: str) -> None:
+def _write_notes(figure: Figure, columns: Sequence[Column], values: list[int], window: Window, title: str) -> None:
     height = figure.get_figheight()
     figure.text(0.5, 1 - 0.12 / height, title, color=INK, fontsize=13, ha="center", va="top")
     figure.text(0.5, 0.08 / height, f"{window}; the patient's right is on the left", color=FAINT, fontsize=8.5, ha="center")
     scheme = next((column.outlines.scheme for column in columns if column.outlines is not None), None)
     if scheme is not None:
-        legend(figure, scheme, outlined, 0.27)
+        legend(figure, scheme, values, 0.27)

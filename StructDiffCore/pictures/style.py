@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from StructDiffCore.domain import LabelScheme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import AbstractPathEffect
 
 BACKGROUND = "#101317"
 INK = "#e8eaed"
@@ -103,7 +104,15 @@ def legend(figure: Figure, scheme: LabelScheme, values: Sequence[int], bottom_in
         )
 
 
+def outlined() -> list[AbstractPathEffect]:
+    """A dark rim that keeps words readable on bright tissue."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=2.0, foreground="black", alpha=0.75)]
+
+
 def scale_bar(axes: Axes, left_mm: float, bottom_mm: float, length_mm: float) -> None:
     """A bar with its length in words, in axes whose units are mm."""
     axes.plot([left_mm, left_mm + length_mm], [bottom_mm, bottom_mm], color=INK, linewidth=2.2, solid_capstyle="butt")
-    axes.text(left_mm + length_mm / 2, bottom_mm + 1.5, f"{length_mm:.0f} mm", color=INK, fontsize=8, ha="center", va="bottom")
+    words: dict[str, Any] = {"color": INK, "fontsize": 8, "ha": "center", "va": "bottom", "path_effects": outlined()}
+    axes.text(left_mm + length_mm / 2, bottom_mm + 1.5, f"{length_mm:.0f} mm", **words)

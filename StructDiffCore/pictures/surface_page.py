@@ -73,7 +73,7 @@ def _point_at(axes: Axes, view: View, marks: Sequence[Mark]) -> None:
         axes.annotate(
             mark.words,
             (column, row),
-            xytext=(0.98 * columns if right else 0.02 * columns, max(0.05, row / rows - 0.18) * rows),
+            xytext=(0.98 * columns if right else 0.02 * columns, 0.05 * rows),
             color=ACCENT,
             fontsize=9.5,
             ha="right" if right else "left",

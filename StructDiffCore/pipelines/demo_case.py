@@ -18,8 +18,8 @@ from StructDiffCore.vessels.graph import VesselGraph, nearest_along
 from StructDiffCore.vessels.lesions import Stenosis
 from StructDiffCore.vessels.painting import paint_distance
 
-TARGET_SEED, TEMPLATE_SEED, APPEARANCE_SEED = 8, 21, 37
-STENOSIS = Stenosis("LAD", centre_mm=22.0, length_mm=12.0, percent_diameter=60.0)
+TARGET_SEED, TEMPLATE_SEED, APPEARANCE_SEED = 11, 21, 37
+STENOSIS = Stenosis("LAD", centre_mm=30.0, length_mm=12.0, percent_diameter=60.0)
 HEALTHY = HeartSettings(dominance="right", diseased=0.0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
 import shutil
@@ -17,7 +19,7 @@ import psutil
 from StructDiffCore import __version__
 from StructDiffCore.config.devices import checked_device_name
 from StructDiffCore.config.messages import Event, Job, progress
-from StructDiffCore.domain import StructDiffError
+from StructDiffCore.config.presets import DEFAULT_MODEL
 
 PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "numba", "scikit-image", "networkx", "safetensors", "matplotlib")
 GIB = 2**30
@@ -104,23 +106,29 @@ def _devices(job: Job) -> list[Check]:
 
 
 def _weights(job: Job) -> list[Check]:
-    """Every shipped weights file: readable, of a system of ours, with the SHA-256 its card states."""
+    """Every shipped weights file against the SHA-256 that its card states."""
     from StructDiffCore.config.resources import resources_folder
 
     folder = resources_folder() / "Models"
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        return [Check("missing", "weights", f"none in {folder}")]
-    return [_weights_check(path) for path in files]
+    names = {path.stem for path in folder.glob("*.safetensors")} | {DEFAULT_MODEL}
+    return [_weights_check(folder / f"{name}.safetensors") for name in sorted(names)]
 
 
 def _weights_check(path: Path) -> Check:
-    try:
-        from StructDiffCore.systems.weights_file import read_weights
+    what = f"weights {path.stem}"
+    if not path.is_file():
+        return Check("missing", what, f"none at {path}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    stated = _stated_sha256(path.with_suffix(".json"))
+    if stated is None:
+        return Check("note", what, f"no card beside {path} states its SHA-256")
+    if stated != digest:
+        return Check("missing", what, f"{path} was changed or damaged (SHA-256 {digest[:12]}..., its card says {stated[:12]}...)")
+    return Check("ok", what, f"{path.stat().st_size / 2**20:.1f} MiB, SHA-256 {digest[:12]}... as its card says")
 
-        weights = read_weights(path, "structdiff")
-    except ImportError as error:
-        return Check("note", f"weights {path.stem}", f"cannot be read without {error.name}")
-    except StructDiffError as refusal:
-        return Check("missing", f"weights {path.stem}", str(refusal))
-    return Check("ok", f"weights {path.stem}", f"{path.stat().st_size / 2**20:.1f} MiB, SHA-256 {weights.sha256[:12]} as stated")
+
+def _stated_sha256(card: Path) -> str | None:
+    try:
+        return str(json.loads(card.read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from StructDiffCore.synthesis.prepared import Prepared
     from StructDiffCore.synthesis.result import Synthesis
 
+MASK_PICTURE = "mask_3d.png"
 BYTES_PER_VOXEL = 6
 """Two compressed int16 volumes and a mask, at worst."""
 PICTURES_BYTES = 8 * 2**20
@@ -44,6 +46,8 @@ class Sample:
     focus_mm: Triple | None = None
     """The point the planes go through; the middle of the mask without one."""
     marks: tuple[Mark, ...] = ()
+    mask_picture: Path | None = None
+    """The 3D view of this mask where an earlier sample has drawn it already."""
 
 
 def bytes_needed(target: LabelMap, samples: int) -> int:
@@ -107,4 +111,7 @@ def _draw(folder: Path, sample: Sample) -> None:
     seed = sample.synthesis.record["seed"]
     title = f"{sample.words}, seed {seed}"
     save_planes(folder / "planes.png", columns, sample.focus_mm, shown=target, title=title)
-    save_surface(folder / "mask_3d.png", target, marks=sample.marks, title="The mask asked for")
+    if sample.mask_picture is not None:
+        shutil.copyfile(sample.mask_picture, folder / MASK_PICTURE)
+    else:
+        save_surface(folder / MASK_PICTURE, target, marks=sample.marks, title="The mask asked for")

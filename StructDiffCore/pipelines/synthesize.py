@@ -17,7 +17,7 @@ from .devices import chosen_device
 from .models import load_system
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
-from .sample_files import Sample, bytes_needed, write_sample
+from .sample_files import MASK_PICTURE, Sample, bytes_needed, write_sample
 from .verdict import intensity_verdict
 
 if TYPE_CHECKING:
@@ -123,14 +123,15 @@ def _samples(
     from StructDiffCore.topology.report import topology_report
 
     topology = topology_report(target)
-    told = []
+    told: list[dict[str, Any]] = []
     for number in range(request.samples):
         synthesis = yield from sampled(request.generator, folder, device, system, prepared, number, request.samples)
         yield progress("writing", number, request.samples)
         verdict = intensity_verdict(synthesis.clean, target, prepared.source)
         name = f"sample-{number:03d}"
         with folder.result(name) as partial:
-            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict))
+            drawn = folder.path / "sample-000" / "pictures" / MASK_PICTURE if told else None
+            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn))
         yield Event("preview", {"path": str(folder.path / name / "pictures" / "planes.png")})
         told.append(_told(folder, name, synthesis, verdict, topology.verdict))
     return told

@@ -30,7 +30,7 @@ def run(job: Job) -> Iterator[Event]:
             loss = now.step.loss
             with (out / LOG).open("a", encoding="utf-8") as log:
                 log_line(log, now.step)
-        clock = left.setdefault(now.stage, RemainingTime(now.done))
+        clock = left.setdefault(now.stage, RemainingTime(done=now.done))
         yield progress(now.stage, now.done, now.total, clock.tick(now.done, now.total), loss=loss)
         if (out / CANCEL_FILE).exists():
             raise StructDiffError(

@@ -1,12 +1,15 @@
 """``structdiff doctor``: a table for people, a document for machines."""
 
+import hashlib
 import json
 
 import pytest
 import torch
 
 from StructDiffCore.cli.main import main
+from StructDiffCore.config.messages import Job
 from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.pipelines import doctor
 from StructDiffCore.pipelines.devices import available_names, checked_devices, chosen_device
 from StructDiffCore.pipelines.doctor import largest_cube
 from StructDiffCore.synthesis.ladder import memory_needed
@@ -57,3 +60,30 @@ def test_the_largest_cube_just_fits():
 
 def test_without_memory_nothing_fits():
     assert largest_cube(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("card", "state", "found"),
+    [
+        (None, "note", "no card"),
+        ("{", "note", "no card"),
+        ('{"sha256": "00"}', "missing", "changed or damaged"),
+        (f'{{"sha256": "{hashlib.sha256(b"weights").hexdigest()}"}}', "ok", "as its card says"),
+    ],
+)
+def test_weights_are_held_against_their_card(tmp_path, monkeypatch, card, state, found):
+    (tmp_path / "Models").mkdir()
+    (tmp_path / "Models/structdiff-cardiac.safetensors").write_bytes(b"weights")
+    if card is not None:
+        (tmp_path / "Models/structdiff-cardiac.json").write_text(card)
+    monkeypatch.setattr("StructDiffCore.config.resources.resources_folder", lambda: tmp_path)
+    *_, finished = doctor.run(Job("doctor"))
+    check = next(check for check in finished.payload["checks"] if check["what"] == "weights structdiff-cardiac")
+    assert (check["state"], found in check["found"]) == (state, True)
+
+
+def test_missing_weights_are_called_missing(tmp_path, monkeypatch):
+    (tmp_path / "Models").mkdir()
+    monkeypatch.setattr("StructDiffCore.config.resources.resources_folder", lambda: tmp_path)
+    *_, finished = doctor.run(Job("doctor"))
+    assert finished.payload["ok"] is False
