@@ -16,6 +16,8 @@ from .atomic import write_text
 from .integrity import naming
 
 SHIPPED = {scheme.name: scheme for scheme in (CARDIAC,)}
+PAIRS = tuple(f.name for f in fields(LabelScheme) if f.name not in ("name", "labels"))
+"""The scheme's relations between two labels, such as "touching"."""
 ENDINGS = (".json", ".yaml", ".yml")
 
 
@@ -23,7 +25,7 @@ def load_scheme(name_or_path: str | Path) -> LabelScheme:
     """A shipped scheme by name ("cardiac") or one from a file; refuses unknown names and malformed files in one line.
 
     File form: {"name": ..., "labels": [{"value", "name", and optionally "colour" [r, g, b], "snomed", "thin", "group",
-    "expected": {"components", "loops", "cavities"}}], "touching": [[value, value], ...]}.
+    "expected": {"components", "loops", "cavities"}}], "touching": [[value, value], ...]} and the scheme's other pairs.
     """
     if str(name_or_path) in SHIPPED:
         return SHIPPED[str(name_or_path)]
@@ -49,15 +51,15 @@ def save_scheme(scheme: LabelScheme, path: str | Path) -> None:
 
 def scheme_from(content: Any) -> LabelScheme:
     """The scheme a parsed file describes."""
-    _refuse_unknown(content, ("name", "labels", "touching"), "the scheme")
+    _refuse_unknown(content, ("name", "labels", *PAIRS), "the scheme")
     labels = content.get("labels")
     if not isinstance(labels, list) or not labels:
         raise StructDiffError("the scheme lists no labels", 'give "labels": [{"value": 1, "name": "aorta"}, ...]')
-    touching = content.get("touching") or []
-    scheme = LabelScheme(str(content.get("name", "from file")), tuple(_label(item) for item in labels), _pairs(touching))
-    strangers = scheme.unknown(value for pair in scheme.touching for value in pair)
-    if strangers:
-        raise StructDiffError(f"'touching' names labels {strangers} that the scheme does not list", "correct it")
+    pairs = {name: _pairs(name, content.get(name) or []) for name in PAIRS}
+    scheme = LabelScheme(str(content.get("name", "from file")), tuple(_label(item) for item in labels), **pairs)
+    for name, listed in pairs.items():
+        if strangers := scheme.unknown(value for pair in listed for value in pair):
+            raise StructDiffError(f"'{name}' names labels {strangers} that the scheme does not list", "correct it")
     return scheme
 
 
@@ -109,8 +111,8 @@ def _expected(given: Any) -> ExpectedTopology:
     return ExpectedTopology(**given)
 
 
-def _pairs(given: Any) -> tuple[tuple[int, int], ...]:
+def _pairs(name: str, given: Any) -> tuple[tuple[int, int], ...]:
     try:
         return tuple((int(a), int(b)) for a, b in given)
     except (TypeError, ValueError):
-        raise StructDiffError("'touching' is no list of pairs of values", "write it as [[6, 8], [6, 9]]") from None
+        raise StructDiffError(f"'{name}' is no list of pairs of values", "write it as [[6, 8], [6, 9]]") from None
