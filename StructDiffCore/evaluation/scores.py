@@ -18,8 +18,10 @@ from StructDiffCore.segmentation.segmenter import Segmenter
 
 Scores = dict[str, float]
 
-STRUCTURES = {"chambers": (2, 3, 4, 5), "myocardium": (1,), "aorta": (6,), "coronaries": (8, 9)}
-"""Labels of the cardiac scheme that are judged together."""
+STRUCTURES = {"chambers": (2, 3, 4, 5), "myocardium": (1,), "aorta": (6,)}
+"""Labels of the cardiac scheme whose Dice are averaged."""
+CORONARIES = (8, 9)
+"""Both trees are judged as one."""
 NOISE_BANDS_PER_MM = (0.05, 0.15, 0.3, 0.5)
 MOST_VOXELS = 200_000
 """Sample of unlabelled voxels whose distributions are compared."""
@@ -36,8 +38,13 @@ class Scan:
 def fidelity_scores(made: Scan, judge: Segmenter) -> Scores:
     """Dice per structure (clDice for the coronaries) between the mask and what the judge reads in the image."""
     read = judge.predict(made.image).voxels
-    scores = {f"Dice {name}": _dice(read, made.mask.voxels, values) for name, values in STRUCTURES.items()}
-    return {**scores, "clDice coronaries": _cl_dice(read, made.mask.voxels, STRUCTURES["coronaries"])}
+    truth = made.mask.voxels
+    scores = {f"Dice {name}": _dice(read, truth, values) for name, values in STRUCTURES.items()}
+    trees, wanted = np.isin(read, CORONARIES), np.isin(truth, CORONARIES)
+    known = wanted.any()
+    scores["Dice coronaries"] = dice(trees, wanted) if known else float("nan")
+    scores["clDice coronaries"] = centreline_dice(trees, wanted) if known else float("nan")
+    return scores
 
 
 def look_scores(made: Scan, reference: Scan) -> Scores:
@@ -113,11 +120,6 @@ def _unlabelled(scan: Scan) -> NDArray[np.float32]:
 def _dice(read: NDArray, truth: NDArray, values: tuple[int, ...]) -> float:
     """Mean Dice over the values that the truth holds; NaN where it holds none."""
     return _mean(dice(read == v, truth == v) for v in values if (truth == v).any())
-
-
-def _cl_dice(read: NDArray, truth: NDArray, values: tuple[int, ...]) -> float:
-    wanted = np.isin(truth, values)
-    return centreline_dice(np.isin(read, values), wanted) if wanted.any() else float("nan")
 
 
 def _mean(numbers: Iterable[float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from monai.losses import DiceCELoss
+from monai.losses import DiceLoss
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import StructDiffError
@@ -16,6 +16,9 @@ from .segmenter import Segmenter, windowed
 
 Crop = tuple[NDArray[np.float32], NDArray[np.integer]]
 """Image in HU and labels, both (i, j, k) at the segmenter's spacing."""
+
+THIN_WEIGHT = 5.0
+"""Cross-entropy weight of thin labels: they fill a hundredth of the voxels."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ def fit(
     network = segmenter.network.train()
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps, pct_start=0.1)
-    loss_of = DiceCELoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
+    weight = torch.tensor([1.0, *(THIN_WEIGHT if segmenter.scheme[v].thin else 1.0 for v in segmenter.settings.label_values)])
+    cross_entropy = torch.nn.CrossEntropyLoss(weight)
+    dice = DiceLoss(softmax=True, to_onehot_y=True, include_background=False, batch=True)
     stream = iter(crops)
     for index in range(steps):
         crop = [pair for _, pair in zip(range(batch), stream)]
@@ -46,7 +51,7 @@ def fit(
         images, classes = _tensors(segmenter, crop)
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(images)
-        loss = loss_of(scores.float(), classes)
+        loss = dice(scores.float(), classes) + cross_entropy(scores.float(), classes[:, 0])
         if not torch.isfinite(loss):
             raise StructDiffError(
                 f"the segmenter's loss became {loss.item()} at step {index + 1}", "lower the learning rate", "internal"

@@ -13,15 +13,17 @@ from pathlib import Path
 import torch
 
 from StructDiffCore.config.resources import resources_folder
-from StructDiffCore.domain import CARDIAC
+from StructDiffCore.domain import CARDIAC, LabelScheme
 from StructDiffCore.training.pool import fill_pool, open_pool
 from StructDiffCore.training.settings import PairSettings
 
 from .fit import fit
-from .phantom_crops import phantom_crops
+from .phantom_crops import RIGHT_TREE, phantom_crops
 from .segmenter import Segmenter
 
 SHIPPED_JUDGE = "judge-cardiac.safetensors"
+SCHEME = LabelScheme("judge", tuple(label for label in CARDIAC.labels if label.value != RIGHT_TREE))
+"""The cardiac scheme with both coronary trees as one: a crop does not show which is which."""
 POOL_SEED = 7001
 """Another seed than the generator's: the judge sees other hearts."""
 
@@ -37,18 +39,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="weights file to write (.safetensors)")
     parser.add_argument("--pool", type=Path, default=Path("runs/judge-pool"), help="folder of cached digital hearts")
     parser.add_argument("--hearts", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=600)
-    parser.add_argument("--crop", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--crop", type=int, default=48)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
     settings = PairSettings(hearts=arguments.hearts, spacings_mm=(0.8,))
     for _ in fill_pool(arguments.pool, settings, POOL_SEED):
         pass
-    judge = Segmenter.untrained(CARDIAC)
+    judge = Segmenter.untrained(SCHEME, patch=96)
     crops = phantom_crops(open_pool(arguments.pool, settings, POOL_SEED), arguments.crop, arguments.seed)
     begin = time.perf_counter()
-    for step in fit(judge, crops, arguments.steps):
+    for step in fit(judge, crops, arguments.steps, batch=4):
         if step.index % 20 == 0:
             print(f"step {step.index}/{step.total} loss {step.loss:.3f} {time.perf_counter() - begin:.0f} s", flush=True)
     _write(judge, arguments)

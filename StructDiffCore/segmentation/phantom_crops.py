@@ -14,19 +14,23 @@ from StructDiffCore.training.seeds import numpy_generator
 
 from .fit import Crop
 
-CROPS_PER_RENDERING = 8
+CROPS_PER_RENDERING = 12
+LEFT_TREE, RIGHT_TREE = 8, 9
 
 
-def phantom_crops(pool: HeartPool, crop: int, seed: int, vessel_share: float = 0.6) -> Iterator[Crop]:
-    """Endless crops (noisy HU, labels) of hearts in fresh looks of the training domain; equal seeds give equal crops."""
+def phantom_crops(pool: HeartPool, crop: int, seed: int, vessel_share: float = 0.8) -> Iterator[Crop]:
+    """Endless crops (noisy HU, labels) of hearts in fresh looks of the training domain, both coronary trees as one label.
+
+    Equal seeds give equal crops.
+    """
     number = 0
     while True:
         rng = numpy_generator(seed, "judge", number)
         heart = pool[int(rng.integers(len(pool)))]
         appearance = draw_appearance(rng, "training")
         image = render(heart, appearance, rng).noisy.voxels
-        labels = heart.mask.voxels
-        thin = np.argwhere(np.isin(labels, heart.mask.scheme.thin_values))
+        labels = np.where(heart.mask.voxels == RIGHT_TREE, LEFT_TREE, heart.mask.voxels)
+        thin = np.argwhere(labels == LEFT_TREE)
         for _ in range(CROPS_PER_RENDERING):
             start = crop_start(thin, rng.random() < vessel_share, labels.shape, crop, rng)
             box = tuple(slice(a, a + crop) for a in start)
