@@ -29,8 +29,8 @@ def _parsed(path: Path) -> LabelScheme:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         labels = tuple(_label(entry) for entry in content["labels"])
-        touching = tuple((int(a), int(b)) for a, b in content.get("touching", ()))
-        return LabelScheme(str(content.get("name", path.stem)), labels, touching)
+        touching, apart = (tuple((int(a), int(b)) for a, b in content.get(pairs, ())) for pairs in ("touching", "apart"))
+        return LabelScheme(str(content.get("name", path.stem)), labels, touching, apart)
     except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise StructDiffError(f"{path} holds no label scheme ({' '.join(str(error).split())})", REMEDY) from None
 

@@ -46,6 +46,8 @@ class LabelScheme:
     labels: tuple[Label, ...]
     touching: tuple[tuple[int, int], ...] = ()
     """Pairs of values that must touch (coronary ostium on the aorta)."""
+    apart: tuple[tuple[int, int], ...] = ()
+    """Pairs of values that must not touch (the two coronary trees)."""
 
     def __post_init__(self) -> None:
         values = [label.value for label in self.labels]
@@ -119,5 +121,6 @@ CARDIAC = LabelScheme(
         Label(9, "right coronary tree", (120, 220, 120), "13647002", thin=True, group="blood", expected=_whole()),
     ),
     touching=((6, 8), (6, 9)),
+    apart=((8, 9),),
 )
 """The shipped scheme (SNOMED CT codes from the body-structure hierarchy)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
 import numba
@@ -11,19 +12,25 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Triple
 
-SEARCHED_VOXELS = 30_000
-"""Neighbours looked at per voxel (a ball of about 19 voxels' radius); deeper structures take a full distance map."""
+SEARCHED_VOXELS = 6_000
+"""Neighbours looked at per voxel (a ball of about 11 voxels' radius); deeper structures take a full distance map."""
+PROBED = 61
+"""Every so many voxels one is tried first, to know a deep structure soon."""
 
 
 def depth_mm(structure: NDArray[np.uint8], voxels: NDArray[np.int64], spacing: Triple) -> NDArray[np.float32]:
     """Distance (n,) in mm from voxels (n, 3) of the structure to the nearest background voxel's centre; outside is background."""
+    if len(voxels) == 0:
+        return np.empty(0, np.float32)
     offsets, length = _offsets_by_length(spacing)
-    depth = _searched(structure, voxels, offsets, length)
-    if np.isinf(depth).any():
-        return _distance_map(structure, spacing)[tuple(voxels.T)]
-    return depth
+    if len(_searched(structure, voxels[::PROBED], offsets, length)):
+        depth = _searched(structure, voxels, offsets, length)
+        if len(depth):
+            return depth
+    return _distance_map(structure, spacing)[tuple(voxels.T)]
 
 
+@lru_cache(maxsize=8)
 def _offsets_by_length(spacing: Triple) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Offsets (m, 3) and their lengths (m,) in mm, the shortest first; complete up to the last length."""
     reach_mm = (SEARCHED_VOXELS * float(np.prod(spacing)) * 3 / (4 * np.pi)) ** (1 / 3)
@@ -37,6 +44,7 @@ def _offsets_by_length(spacing: Triple) -> tuple[NDArray[np.int64], NDArray[np.f
 
 @numba.njit(cache=True)
 def _searched(structure, voxels, offsets, length):  # type: ignore[no-untyped-def]
+    """Depths (n,), or none at all as soon as one voxel lies deeper than the last offset."""
     ni, nj, nk = structure.shape
     found = np.full(len(voxels), np.inf, np.float32)
     for n in range(len(voxels)):
@@ -46,6 +54,8 @@ def _searched(structure, voxels, offsets, length):  # type: ignore[no-untyped-de
             if outside or structure[i, j, k] == 0:
                 found[n] = length[m]
                 break
+        if found[n] == np.inf:
+            return found[:0]
     return found
 
 

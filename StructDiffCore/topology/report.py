@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from StructDiffCore.domain import Label, LabelMap
+from StructDiffCore.domain import Geometry, Label, LabelMap
 
-from .betti import Betti, betti_numbers
+from .betti import Betti
+from .centreline_graph import CentrelineGraph
+from .components import Pieces
+from .contact_findings import contact_findings
+from .contacts import contact
+from .findings import SEVERITIES, Finding, repair
+from .fixes import Fix
+from .label_findings import LISTED, label_findings
+from .loops import Loop, loops_of
+from .runs import runs_of
+from .segment_names import named
+from .structures import Structure, Structures
+from .tracing import Source, trace
+from .vessel_findings import vessel_findings
+
+NECK_MM = 0.4
+"""Default radius below which a neck is reported."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelTopology:
     """What was found for one label, and which expectations it breaks."""
 
@@ -21,25 +37,57 @@ class LabelTopology:
     betti: Betti
     volume_mm3: float
     broken: tuple[str, ...]
+    structure: Structure
+    loops: tuple[Loop, ...] = ()
+    graph: CentrelineGraph | None = None
+    """Thin labels only."""
 
     def line(self) -> str:
-        """For people: "left coronary tree: 1 piece, 0 loops, 0 cavities"."""
-        counts = zip((self.betti.b0, self.betti.b1, self.betti.b2), ("piece", "loop", "cavity"))
-        return f"{self.label.name}: " + ", ".join(_counted(number, noun) for number, noun in counts)
+        """For people: "left coronary tree: 1 piece, 0 loops, 13 ends", or cavities where there is no graph."""
+        counts = [(self.betti.b0, "piece"), (self.betti.b1, "loop")]
+        if self.graph is not None and self.graph.segments:
+            counts.append((len(self.graph.ends), "end"))
+        if self.graph is None or self.betti.b2:
+            counts.append((self.betti.b2, "cavity"))
+        return f"{self.label.name}: " + ", ".join(counted(number, noun) for number, noun in counts)
+
+    def as_dict(self, geometry: Geometry, with_profile: bool) -> dict[str, object]:
+        """JSON form; at most ``LISTED`` components, cavities and loops are listed, the largest first."""
+        order, hollow = self.structure.pieces.by_size, self.structure.cavities_by_size
+        told: dict[str, object] = {
+            "name": self.label.name,
+            "betti": [self.betti.b0, self.betti.b1, self.betti.b2],
+            "volume_mm3": round(self.volume_mm3, 3),
+            "broken": list(self.broken),
+            "components": _told(self.structure.pieces, order[:LISTED], geometry),
+            "cavities": _told(self.structure.background, hollow[:LISTED], geometry),
+            "loops": [
+                {"thinnest_ras_mm": geometry.to_world(loop.thinnest).round(3).tolist(), "length_mm": round(loop.length_mm, 2)}
+                for loop in self.loops[:LISTED]
+            ],
+        }
+        if self.graph is not None:
+            told["graph"] = self.graph.as_dict(with_profile)
+        return told
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TopologyReport:
-    """Per-label topology, contacts that must exist, and the verdict."""
+    """Per-label topology, contacts that must exist, findings and the verdict."""
 
+    geometry: Geometry
     labels: tuple[LabelTopology, ...]
     contacts: dict[str, int]
     """Number of separate contact patches for each pair that must touch; a healthy ostium is one patch."""
     broken_contacts: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    """The worst first."""
 
     @property
     def verdict(self) -> str:
-        return "fail" if self.broken_contacts or any(found.broken for found in self.labels) else "pass"
+        """ "pass" or "fail": fail if an expectation of the scheme is broken."""
+        broken = self.broken_contacts or any(found.broken for found in self.labels)
+        return "fail" if broken or any(finding.severity == "error" for finding in self.findings) else "pass"
 
     def lines(self) -> list[str]:
         """One line per thin label (all labels where none is thin), then what is broken."""
@@ -47,55 +95,89 @@ class TopologyReport:
         broken = [fact for found in self.labels for fact in found.broken] + list(self.broken_contacts)
         return [found.line() for found in thin] + broken
 
-    def as_dict(self) -> dict[str, object]:
+    def of_label(self, value: int) -> LabelTopology:
+        """What was found for a label that is present."""
+        return next(found for found in self.labels if found.label.value == value)
+
+    def repair(self, mask: LabelMap, finding: Finding) -> Fix:
+        """The safe, undoable fix of one of the findings in ``mask``; StructDiffError where there is none."""
+        return repair(mask, finding, self.of_label(finding.label).structure)
+
+    def as_dict(self, with_profile: bool = False) -> dict[str, object]:
+        """JSON form; ``with_profile`` adds every centreline's points and radii."""
         return {
-            "labels": {
-                str(found.label.value): {
-                    "name": found.label.name,
-                    "betti": [found.betti.b0, found.betti.b1, found.betti.b2],
-                    "volume_mm3": round(found.volume_mm3, 3),
-                    "broken": list(found.broken),
-                }
-                for found in self.labels
-            },
+            "geometry": self.geometry.as_dict(),
+            "labels": {str(found.label.value): found.as_dict(self.geometry, with_profile) for found in self.labels},
             "contacts": self.contacts,
             "broken_contacts": list(self.broken_contacts),
+            "findings": [finding.as_dict() for finding in self.findings],
             "verdict": self.verdict,
         }
 
 
-def topology_report(mask: LabelMap) -> TopologyReport:
-    """Betti numbers of every label present, held against the scheme's expectations."""
-    labels = tuple(_label_topology(mask, value) for value in mask.present)
-    contacts = {
-        f"{mask.scheme[a].name} - {mask.scheme[b].name}": contact_patches(mask.voxels == a, mask.voxels == b)
-        for a, b in mask.scheme.touching
-        if a in mask.present and b in mask.present
-    }
-    broken = tuple(f"{pair}: touch in {_counted(n, 'place')}, expected 1" for pair, n in contacts.items() if n != 1)
-    return TopologyReport(labels, contacts, broken)
+def topology_report(mask: LabelMap, unknown: Sequence[int] = (), neck_mm: float = NECK_MM) -> TopologyReport:
+    """Betti numbers, pieces, loops and vessel graphs of every label present, held against the scheme's expectations.
+
+    ``unknown`` are labels that were added to the scheme only to be able to look at them.
+    """
+    structures = Structures.of(mask.voxels)
+    graphs = _graphs(mask, structures)
+    labels = tuple(_label_topology(mask, value, found, graphs.get(value)) for value, found in structures.of_value.items())
+    contacts, between = contact_findings(mask.scheme, structures, mask.geometry)
+    findings = [Finding("label not in the scheme", "error", v, f"label {v} is not in the scheme") for v in unknown] + between
+    for found in labels:
+        findings.extend(label_findings(found.label, found.structure, found.loops, mask.geometry))
+        if found.graph is not None:
+            findings.extend(vessel_findings(found.label, found.graph, neck_mm))
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    broken = tuple(f"{pair}: touch in {counted(n, 'place')}, expected 1" for pair, n in contacts.items() if n != 1)
+    return TopologyReport(mask.geometry, labels, contacts, broken, tuple(findings))
 
 
 def contact_patches(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int:
     """Number of separate (26-connected) patches where ``one`` has a 26-neighbour in ``other``."""
-    grown = sitk.BinaryDilate(sitk.GetImageFromArray(one.astype(np.uint8)), [1, 1, 1], sitk.sitkBox)
-    patch = sitk.GetArrayFromImage(grown).astype(bool) & other
-    return betti_numbers(patch).b0
+    return contact(runs_of(one), runs_of(other)).patch_count if one.any() and other.any() else 0
 
 
-def _label_topology(mask: LabelMap, value: int) -> LabelTopology:
-    label = mask.scheme[value]
-    structure = mask.voxels == value
-    betti = betti_numbers(structure)
+def source_of(mask: LabelMap, value: int, structures: Structures) -> Source | None:
+    """The structure that a thin label must touch and springs from, where it is present."""
+    for pair in mask.scheme.touching:
+        if value in pair:
+            other = pair[0] if pair[1] == value else pair[1]
+            if other in structures.of_value and not mask.scheme[other].thin:
+                return Source(mask.scheme[other].name, structures.of_value[other].runs)
+    return None
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 piece", "2 cavities"."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def _graphs(mask: LabelMap, structures: Structures) -> dict[int, CentrelineGraph]:
+    thin = [value for value in mask.scheme.thin_values if value in structures.of_value]
+    traced = {value: trace(structures.of_value[value].runs, mask.geometry, source_of(mask, value, structures)) for value in thin}
+    return named(traced, mask, structures)
+
+
+def _label_topology(mask: LabelMap, value: int, structure: Structure, graph: CentrelineGraph | None) -> LabelTopology:
+    label, betti = mask.scheme[value], structure.betti
     expected = (label.expected.components, label.expected.loops, label.expected.cavities)
     broken = tuple(
-        f"{label.name}: {_counted(found, noun)}, expected {wanted}"
+        f"{label.name}: {counted(found, noun)}, expected {wanted}"
         for found, wanted, noun in zip((betti.b0, betti.b1, betti.b2), expected, ("piece", "loop", "cavity"))
         if wanted is not None and found != wanted
     )
-    return LabelTopology(label, betti, int(structure.sum()) * mask.geometry.voxel_volume_mm3, broken)
+    volume = structure.runs.voxels * mask.geometry.voxel_volume_mm3
+    return LabelTopology(label, betti, volume, broken, structure, tuple(loops_of(structure, mask.geometry.spacing)), graph)
 
 
-def _counted(number: int, noun: str) -> str:
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number} {noun if number == 1 else plural}"
+def _told(pieces: Pieces, numbers: NDArray[np.int64], geometry: Geometry) -> list[dict[str, object]]:
+    return [
+        {
+            "volume_mm3": round(float(pieces.voxels[n]) * geometry.voxel_volume_mm3, 4),
+            "centre_ras_mm": geometry.to_world(pieces.centre[n]).round(3).tolist(),
+        }
+        for n in numbers
+    ]

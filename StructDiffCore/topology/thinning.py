@@ -32,15 +32,19 @@ def peel(
     depth: NDArray[np.float32],
     spacing: Triple,
     anchor: NDArray[np.bool_] | None = None,
+    keep_ends: bool = True,
 ) -> None:
-    """Thin ``padded`` (empty border) in place; ``voxels`` (n, 3) are all its voxels and ``depth`` (n,) theirs in mm."""
+    """Thin ``padded`` (empty border) in place; ``voxels`` (n, 3) are all its voxels and ``depth`` (n,) theirs in mm.
+
+    Without ``keep_ends`` curves shrink too: what is left are loops, shells and one voxel per other piece.
+    """
     layer = np.floor(depth / (0.5 * min(spacing))).astype(np.int64)
     order = np.argsort(layer, kind="stable")
     voxels, layer = voxels[order], layer[order]
     if anchor is not None:
         free = ~anchor[tuple(voxels.T)]
         voxels, layer = voxels[free], layer[free]
-    _peel(padded, voxels, layer)
+    _peel(padded, voxels, layer, keep_ends)
 
 
 def ends(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -49,7 +53,7 @@ def ends(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 @numba.njit(cache=True)
-def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArray[np.int64]) -> None:
+def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArray[np.int64], keep_ends: bool) -> None:
     """Peel layer after layer, what is left of the earlier ones included, until nothing more goes."""
     active = np.empty(len(voxels), np.int64)
     chosen = np.empty(len(voxels), np.int64)
@@ -64,7 +68,7 @@ def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArra
         while removed:
             removed = 0
             for side in range(6):
-                removed += _peel_side(structure, voxels, active[:count], chosen, side // 2, 2 * (side % 2) - 1)
+                removed += _peel_side(structure, voxels, active[:count], chosen, side, keep_ends)
             kept = 0
             for a in range(count):
                 i, j, k = voxels[active[a]]
@@ -75,29 +79,31 @@ def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArra
 
 
 @numba.njit(cache=True)
-def _peel_side(structure, voxels, active, chosen, axis, step):  # type: ignore[no-untyped-def]
-    """Remove the removable voxels that are open to one side now; returns how many."""
+def _peel_side(structure, voxels, active, chosen, side, keep_ends):  # type: ignore[no-untyped-def]
+    """Remove the removable voxels that are open to one of the six sides now; returns how many."""
+    axis, step = side // 2, 2 * (side % 2) - 1
     di, dj, dk = step * (axis == 0), step * (axis == 1), step * (axis == 2)
     count = 0
     for n in active:
         i, j, k = voxels[n]
-        if structure[i, j, k] and not structure[i + di, j + dj, k + dk] and _removable(structure, i, j, k):
+        if structure[i, j, k] and not structure[i + di, j + dj, k + dk] and _removable(structure, i, j, k, keep_ends):
             chosen[count] = n
             count += 1
     removed = 0
     for c in range(count):
         i, j, k = voxels[chosen[c]]
-        if _removable(structure, i, j, k):
+        if _removable(structure, i, j, k, keep_ends):
             structure[i, j, k] = 0
             removed += 1
     return removed
 
 
 @numba.njit(cache=True)
-def _removable(structure: NDArray[np.uint8], i: int, j: int, k: int) -> bool:
-    """Whether a voxel is simple and ends no curve."""
+def _removable(structure: NDArray[np.uint8], i: int, j: int, k: int, keep_ends: bool) -> bool:
+    """Whether a voxel is simple and, if ends are kept, ends no curve."""
     bits = neighbourhood(structure, i, j, k)
-    return bits & (bits - np.uint32(1)) != 0 and is_simple(bits)
+    ends_a_curve = bits & (bits - np.uint32(1)) == 0
+    return not (keep_ends and ends_a_curve) and is_simple(bits)
 
 
 @numba.njit(cache=True)

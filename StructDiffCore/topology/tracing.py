@@ -19,6 +19,7 @@ from .rooting import Curve, NearestTo, Places, rooted
 from .runs import Runs
 from .skeleton import Chain, Skeleton
 from .spurs import Ostium, SpurRule, pruned
+from .structures import Structure
 from .thinning import peel
 
 Floats = NDArray[np.float64]
@@ -49,7 +50,8 @@ def trace(vessel: Runs, geometry: Geometry, source: Source | None = None, rule: 
     if vessel.voxels == 0:
         return CentrelineGraph(notes=notes)
     origin = None if source is None else _origin(vessel, source, geometry)
-    vessel, filled = _filled(vessel)
+    structure = Structure.of(vessel)
+    vessel, filled = structure.filled(), structure.betti.b2
     field = _Field.of(vessel, geometry, origin)
     skeleton = field.skeleton(rule or SpurRule())
     notes += (f"filled {filled} cavities before tracing",) if filled else ()
@@ -172,15 +174,6 @@ def _without_specks(vessel: Runs) -> tuple[Runs, tuple[str, ...]]:
     if len(large) == len(pieces):
         return vessel, ()
     return vessel.only(np.isin(pieces.of_run, large)), (f"traced the {len(large)} largest of {len(pieces)} pieces",)
-
-
-def _filled(vessel: Runs) -> tuple[Runs, int]:
-    """The vessel with its cavities filled, and how many they were."""
-    outside = vessel.complement()
-    shells = pieces_of(outside, fully_connected=False)
-    if len(shells) == 1:
-        return vessel, 0
-    return outside.only(shells.of_run == 0).gaps(), len(shells) - 1
 
 
 def _origin(vessel: Runs, source: Source, geometry: Geometry) -> NDArray[np.int64] | None:
