@@ -47,6 +47,7 @@ def build_parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
     _add_demo(verbs)
     _add_synthesize(verbs)
+    _add_masks(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_doctor(verbs)
@@ -133,6 +134,27 @@ def _add_synthesize(verbs: argparse._SubParsersAction) -> None:
     )
     _add_generator(parser)
     _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_masks(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "masks",
+        "make new masks with proved topology from reference masks",
+        "  structdiff masks heart.seg.nrrd --count 5 --out new_hearts\n"
+        "  structdiff masks labels.nii.gz --scheme cardiac --repair --out mended_and_varied\n"
+        "  structdiff masks heart.seg.nrrd --recipe new_hearts/mask-003/manifest.json --out again",
+    )
+    parser.add_argument("masks", nargs="+", metavar="MASK", help="reference label maps of one scheme")
+    parser.add_argument("--count", type=int, default=1, metavar="N", help="how many masks (default 1)")
+    parser.add_argument("--out", required=True, metavar="DIR", help="output folder, new or empty; mask N lies in DIR/mask-N")
+    parser.add_argument("--recipe", metavar="FILE", help="JSON that fixes warp, edits or spacing; a manifest repeats its mask")
+    parser.add_argument("--repair", action="store_true", help="mend dirty references first and tell what changed")
+    parser.add_argument(
+        "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same voxels (default 0)")
     _add_json(parser)
 
 

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from StructDiffCore.config.messages import Job
 
-SETTINGS = ("model", "steps", "sampler", "tile", "samples", "scheme", "resample", "correspondence", "resume", "minutes")
+SETTINGS = (
+    "model",
+    "steps",
+    "sampler",
+    "tile",
+    "samples",
+    "scheme",
+    "resample",
+    "correspondence",
+    "resume",
+    "minutes",
+    "count",
+    "repair",
+)
 """Arguments that travel as settings; those left at None are not sent."""
 
 
@@ -27,10 +40,14 @@ def job_of(arguments: Namespace) -> Job:
     )
 
 
-def _inputs(given: dict[str, Any]) -> dict[str, str]:
-    inputs: dict[str, str] = {}
+def _inputs(given: dict[str, Any]) -> dict[str, Any]:
+    inputs: dict[str, Any] = {}
     if "mask" in given:
         inputs["mask"] = given["mask"]
+    if "masks" in given:
+        inputs["masks"] = given["masks"]
+    if given.get("recipe"):
+        inputs["recipe"] = given["recipe"]
     if given.get("template"):
         inputs["template_image"], inputs["template_mask"] = given["template"]
     if "config" in given:

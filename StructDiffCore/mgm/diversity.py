@@ -1,10 +1,9 @@
-"""Diversity: how far new masks lie from each other and from their references, in numbers and on one page."""
+"""Diversity: how far new masks lie from each other and from their references, in numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from .generate import NewMask
 
 MOST_PAIRS = 60
-SHOWN = 8
 
 
 def diversity(references: Sequence[Reference], made: Sequence[NewMask]) -> dict[str, Any]:
@@ -106,20 +104,3 @@ def _spread(values: Sequence[float]) -> dict[str, float] | None:
     names = ("low", "p25", "median", "p75", "high")
     found = {name: round(float(v), 4) for name, v in zip(names, np.percentile(numbers, (0, 25, 50, 75, 100)))}
     return {**found, "mean": round(float(numbers.mean()), 4)}
-
-
-def save_diversity(path: Path, references: Sequence[Reference], made: Sequence[NewMask]) -> Path:
-    """A page of 3D pictures: the first reference and up to eight new masks."""
-    from StructDiffCore.pictures.style import INK, bare, new_figure, save
-    from StructDiffCore.pictures.surface import LEFT_OBLIQUE, render_surface
-
-    shown = [("reference", references[0].mask), *[(f"new {n}", mask.mask) for n, mask in enumerate(made[:SHOWN])]]
-    columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = new_figure(3.2 * columns, 3.4 * rows)
-    for number, (words, mask) in enumerate(shown):
-        axes = figure.add_subplot(rows, columns, number + 1)
-        axes.imshow(render_surface(mask, LEFT_OBLIQUE, 300, supersampling=1).rgb, interpolation="bilinear")
-        bare(axes)
-        axes.set_title(words, color=INK, fontsize=10)
-    return save(figure, path, dpi=110)

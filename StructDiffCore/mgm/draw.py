@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,9 @@ KEPT = ("lm", "lad", "lcx", "rca")
 """Main vessels, never pruned (by name; the longest way of an unnamed tree likewise)."""
 SIDE_SHARE = 0.75
 """An unnamed side branch may be pruned when it is shorter than this part of its tree's longest branch."""
+
+LONG_MM = 10.0
+"""Only longer branches are shortened."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def draw_recipe(references: Sequence[Reference], settings: DrawSettings, rng: np
     warp = WarpRecipe(int(rng.integers(2**31)), _between(settings.warp_mm, rng), size=_between(settings.size, rng))
     edits: list[Edit] = []
     for value, tree in references[donor if mixes else number].trees.items():
-        edits += _tree_edits(value, tree, settings, rng)
+        edits += _tree_edits(value, tree, settings if references[number].heart else replace(settings, graft_chance=0.0), rng)
     return Recipe(warp, number, donor if mixes else None, tuple(edits))
 
 
@@ -61,7 +64,7 @@ def _tree_edits(value: int, tree: VesselGraph, settings: DrawSettings, rng: np.r
     pruned = tips[: int(rng.integers(settings.most_pruned + 1))]
     left = [name for name in tips if name not in pruned]
     edits: list[Edit] = [Prune(value, name) for name in pruned]
-    if left and rng.uniform() < settings.shorten_chance:
+    if left and tree.branch(left[-1]).length_mm > LONG_MM and rng.uniform() < settings.shorten_chance:
         edits.append(Shorten(value, left[-1], round(float(rng.uniform(0.15, 0.4)), 3)))
     edits.append(Calibre(value, root, _between(settings.calibre, rng)))
     stays = [branch for branch in tree.branches if branch.name not in pruned and branch.length_mm > 25]

@@ -34,8 +34,8 @@ class Edit:
     def __init_subclass__(cls) -> None:
         KINDS[cls.kind] = cls
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
-        """The tree after the edit; ``surface`` is the epicardium."""
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
+        """The tree after the edit; ``surface`` is the epicardium, None where the mask shows no heart."""
         raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Prune(Edit):
 
     kind: ClassVar[str] = "prune"
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return without(graph, self.branch)
 
 
@@ -80,7 +80,7 @@ class Shorten(Edit):
     def __post_init__(self) -> None:
         _refuse_outside("shortening", self.share, 0.0, 0.9)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return cut_back(graph, self.branch, (1 - self.share) * graph.branch(self.branch).length_mm)
 
 
@@ -95,8 +95,8 @@ class Lengthen(Edit):
     def __post_init__(self) -> None:
         _refuse_outside("lengthening in mm", self.by_mm, 0.0, 60.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
-        return continued(graph, self.branch, self.by_mm, surface, np.random.default_rng(self.seed))
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
+        return continued(graph, self.branch, self.by_mm, _needed(surface, self.kind), np.random.default_rng(self.seed))
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class Graft(Edit):
         _refuse_outside("graft length in mm", self.length_mm, 8.0, 80.0)
         _refuse_outside("graft radius share", self.radius_share, 0.2, 1.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
-        parent = graph.branch(self.branch)
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
+        parent, surface = graph.branch(self.branch), _needed(surface, self.kind)
         at = int(np.abs(parent.arclength_mm - self.at * parent.length_mm).argmin())
         sideways = np.cross(normals(surface, parent.points_mm[[at]])[0], tangents(parent.points_mm)[at])
         direction = sideways if self.to_left else -sideways
@@ -144,7 +144,7 @@ class Stenosis(Edit):
     def __post_init__(self) -> None:
         StenosisLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return StenosisLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter).apply(graph)
 
 
@@ -160,7 +160,7 @@ class Ectasia(Edit):
     def __post_init__(self) -> None:
         EctasiaLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return EctasiaLesion(self.branch, self.centre_mm, self.length_mm, self.percent_diameter).apply(graph)
 
 
@@ -174,7 +174,7 @@ class Calibre(Edit):
     def __post_init__(self) -> None:
         _refuse_outside("calibre factor", self.factor, 0.5, 2.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return flow_adjusted(graph, self.branch, self.factor)
 
 
@@ -189,10 +189,10 @@ class Tortuosity(Edit):
     def __post_init__(self) -> None:
         _refuse_outside("tortuosity in mm", self.sd_mm, 0.0, 3.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         branch = graph.branch(self.branch).resampled(0.5)
         meander = Meander.draw(self.sd_mm, np.random.default_rng(self.seed))
-        sideways = np.cross(normals(surface, branch.points_mm), tangents(branch.points_mm))
+        sideways = None if surface is None else np.cross(normals(surface, branch.points_mm), tangents(branch.points_mm))
         return displaced(graph, replace(branch, points_mm=meander.applied(branch.points_mm, sideways)))
 
 
@@ -206,7 +206,7 @@ class MoveTakeOff(Edit):
     def __post_init__(self) -> None:
         _refuse_outside("move of a take-off in mm", self.by_mm, -20.0, 20.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         index = graph.index_of(self.branch)
         branch = graph.branches[index].resampled(0.5)
         if branch.parent is None:
@@ -233,8 +233,8 @@ class MyocardialBridge(Edit):
         _refuse_outside("bridge length in mm", self.length_mm, 5.0, 60.0)
         _refuse_outside("bridge depth in mm", self.depth_mm, 0.0, 8.0)
 
-    def apply(self, graph: VesselGraph, surface: Surface) -> VesselGraph:
-        branch = graph.branch(self.branch).resampled(0.5)
+    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
+        branch, surface = graph.branch(self.branch).resampled(0.5), _needed(surface, self.kind)
         if not 0 <= self.centre_mm <= branch.length_mm:
             raise StructDiffError(
                 f"the bridge lies {self.centre_mm:g} mm along {self.branch}", f"give a place from 0 to {branch.length_mm:.1f} mm"
@@ -242,6 +242,12 @@ class MyocardialBridge(Edit):
         away = np.clip(2 * np.abs(branch.arclength_mm - self.centre_mm) / self.length_mm, 0, 1)
         dive = self.depth_mm * 0.5 * (1 + np.cos(np.pi * away)) * (branch.arclength_mm > 0)
         return displaced(graph, replace(branch, points_mm=branch.points_mm - dive[:, None] * normals(surface, branch.points_mm)))
+
+
+def _needed(surface: Surface | None, kind: str) -> Surface:
+    if surface is None:
+        raise StructDiffError(f"the mask shows no heart for a {kind} to follow", "give a mask with the chambers")
+    return surface
 
 
 def _refuse_outside(what: str, value: float, low: float, high: float) -> None:

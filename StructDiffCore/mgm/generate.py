@@ -83,7 +83,7 @@ def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tup
         if edit.tree not in edited:
             has = ", ".join(str(value) for value in edited) or "none"
             raise StructDiffError(f"the mask has no vessel label {edit.tree} for a {edit.kind}", f"vessel labels: {has}")
-        edited[edit.tree] = edit.apply(edited[edit.tree], own.epicardium)
+        edited[edit.tree] = edit.apply(edited[edit.tree], own.epicardium if own.heart else None)
     carried = {value: (tree.moved(warp.carried), edited[value].moved(warp.carried)) for value, tree in own.trees.items()}
     return own, {value: Course(before, after, own.lumens.get(value)) for value, (before, after) in carried.items()}
 

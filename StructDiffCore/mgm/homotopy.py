@@ -39,14 +39,16 @@ class Rules:
         return cls(member, table)
 
 
-def grow(voxels: Bytes, wish: Bytes, rank: Bytes, rules: Rules, seeds: Mapping[int, NDArray[np.int64]]) -> int:
+def grow(
+    voxels: Bytes, wish: Bytes, rank: Bytes, rules: Rules, seeds: Mapping[int, NDArray[np.int64]], rooted: bool = False
+) -> int:
     """Let labels spread over ``voxels`` (i, j, k; changed in place; one voxel of border kept) wherever ``wish`` asks for them.
 
     Voxels of higher ``rank`` first; each enters if it may. A label with nothing on the map yet starts at one of its ``seeds``:
-    flat indices in order of preference. Returns how many voxels were changed.
+    flat indices in order of preference; ``rooted``: only where it touches its group. Returns how many voxels were changed.
     """
     first, order = _flattened(seeds)
-    return int(_grow(voxels, wish, rank, simple_table(), rules.member, rules.apart, first, order))
+    return int(_grow(voxels, wish, rank, simple_table(), rules.member, rules.apart, first, order, 2 if rooted else 1))
 
 
 def settle(voxels: Bytes, wish: Bytes, rules: Rules, passes: int = 3, barred: Sequence[int] = ()) -> int:
@@ -90,7 +92,8 @@ def _flattened(seeds: Mapping[int, NDArray[np.int64]]) -> tuple[NDArray[np.int64
 
 @njit(cache=True, nogil=True)
 def may_turn(voxels, flat, steps, table, old, new, member, apart, starts):  # type: ignore[no-untyped-def]
-    """Whether voxel ``flat`` may turn from ``old`` to ``new``; ``starts``: the new label has no voxel yet."""
+    """Whether voxel ``flat`` may turn from ``old`` to ``new``; ``starts``: the new label has no voxel yet and may
+    begin anywhere (1) or only where it touches its group (2); else 0."""
     bits_old, bits_new, lone = np.uint32(0), np.uint32(0), True
     for b in range(26):
         value = voxels[flat + steps[b]]
@@ -114,7 +117,7 @@ def may_turn(voxels, flat, steps, table, old, new, member, apart, starts):  # ty
         for b in range(26):
             if member[g, voxels[flat + steps[b]]]:
                 bits |= np.uint32(1) << np.uint32(b)
-        if not looked_up(table, bits) and not (starts and bits == 0):
+        if not looked_up(table, bits) and not (starts == 1 and bits == 0):
             return False
     return True
 
@@ -129,7 +132,7 @@ def steps_of(shape):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _grow(structure, wish_map, rank_map, table, member, apart, first, order):  # type: ignore[no-untyped-def]
+def _grow(structure, wish_map, rank_map, table, member, apart, first, order, start):  # type: ignore[no-untyped-def]
     voxels, wish, rank = structure.ravel(), wish_map.ravel(), rank_map.ravel()
     steps = steps_of(structure.shape)
     room = max(1024, len(voxels) // 8)
@@ -141,7 +144,7 @@ def _grow(structure, wish_map, rank_map, table, member, apart, first, order):  #
         value = np.uint8(first[s, 0])
         for n in range(first[s, 1], first[s, 2]):
             flat = order[n]
-            if voxels[flat] != value and not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, True):
+            if voxels[flat] != value and not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, start):
                 continue
             voxels[flat] = value
             changed += 1
@@ -170,7 +173,7 @@ def _grow(structure, wish_map, rank_map, table, member, apart, first, order):  #
         onward[node], free = free, node
         queued[flat] = 0
         value = wish[flat]
-        if not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, False):
+        if not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, 0):
             continue
         voxels[flat] = value
         changed += 1
@@ -210,7 +213,7 @@ def _settle(structure, waiting, table, member, apart, closed):  # type: ignore[n
             continue
         for b in range(26):
             value = voxels[flat + steps[b]]
-            if not closed[value] and may_turn(voxels, flat, steps, table, np.uint8(0), value, member, apart, False):
+            if not closed[value] and may_turn(voxels, flat, steps, table, np.uint8(0), value, member, apart, 0):
                 voxels[flat] = value
                 changed += 1
                 break
@@ -247,7 +250,7 @@ def _smooth(structure, table, member, apart, weights, bell, fixed, backwards):  
                     if votes[value] > most:
                         best, most = value, votes[value]
                     votes[value] = 0
-                if best == here or not may_turn(voxels, flat, steps, table, here, best, member, apart, False):
+                if best == here or not may_turn(voxels, flat, steps, table, here, best, member, apart, 0):
                     continue
                 voxels[flat] = best
                 changed += 1

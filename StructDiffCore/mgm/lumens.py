@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation
 
 from StructDiffCore.domain import Geometry
 from StructDiffCore.vessels.branch import Branch
@@ -26,6 +26,8 @@ Index = NDArray[np.int64]
 SAME_MM = 0.1
 """A branch whose course differs by less is the reference's own."""
 FIRST_RANK = 255
+OSTIUM_VOXELS = 8
+"""Around the root: where a vessel may leave its trunk."""
 GAP_MM = 4.0
 """An ostium may lie this far from the aorta's new wall; the root is led there."""
 
@@ -155,8 +157,21 @@ def grow_lumens(voxels: Bytes, wishes: Mapping[int, LumenWish], roles: Roles, ge
         if trunk is not None:
             wanted[part == trunk] = 0
         block = np.ascontiguousarray(part)
-        grow(block, wanted, rank, rules, {value: np.ravel_multi_index(tuple(at[:8].T), wanted.shape)})
+        grow(block, wanted, rank, rules, {value: _seeds(block, wanted, at, trunk)}, rooted=trunk is not None)
         voxels[box] = block
+
+
+def _seeds(labels: Bytes, wanted: Bytes, spine: Index, trunk: int | None) -> Index:
+    """Flat indices where the vessel may begin: its first voxel, then wanted voxels on the trunk's wall, the nearest first."""
+    first = np.ravel_multi_index(tuple(spine[:4].T), wanted.shape)
+    if trunk is None:
+        return first
+    low = np.maximum(spine[0] - OSTIUM_VOXELS, 0)
+    box = tuple(slice(a, b) for a, b in zip(low, spine[0] + OSTIUM_VOXELS + 1))
+    wall = np.argwhere((wanted[box] != 0) & binary_dilation(labels[box] == trunk, np.ones((3, 3, 3), bool))) + low
+    inner = wall[np.all((wall >= 1) & (wall < np.array(wanted.shape) - 1), axis=1)]
+    order = ((inner - spine[0]) ** 2).sum(axis=1).argsort(kind="stable")
+    return np.concatenate([first, np.ravel_multi_index(tuple(inner[order].T), wanted.shape)])
 
 
 def _rooted(trunk: NDArray[np.bool_], spine: Index, geometry: Geometry) -> Index:
@@ -184,8 +199,3 @@ def _lead(trunk: NDArray[np.bool_], first: Index, geometry: Geometry) -> Index:
     steps = int(np.abs(nearest - first).max())
     line = np.rint(nearest + np.linspace(0, 1, steps + 1)[:, None] * (first - nearest)).astype(np.int64)
     return line[1:-1]
-
-
-def inscribed_radius(lumen: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Distance (i, j, k) in mm from every lumen voxel's centre to the nearest voxel outside."""
-    return np.asarray(distance_transform_edt(np.pad(lumen, 1), spacing_mm))[1:-1, 1:-1, 1:-1]

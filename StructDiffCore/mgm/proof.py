@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, LabelScheme
+from StructDiffCore.topology.depth import depth_mm
 from StructDiffCore.topology.report import contact_patches
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
 
 from .contract import Contract, Roles
-from .lumens import LumenWish, inscribed_radius
+from .lumens import LumenWish
 from .ranges import WALL_MM, volume_range
 
 Labels = NDArray[np.uint8]
@@ -106,8 +107,7 @@ def _vessel(claim: Claim, value: int, graph: VesselGraph) -> list[Check]:
     trunk = claim.roles.trunk_of.get(value)
     held = lumen if trunk is None else lumen | (claim.voxels[wish.box] == trunk)
     around = claim.geometry.cropped(wish.start, lumen.shape)
-    radius = inscribed_radius(held, claim.geometry.spacing)
-    branches = [_branch_found(branch, held, radius, around) for branch in graph.branches]
+    branches = [_branch_found(branch, held, around) for branch in graph.branches]
     covered = sum(b.covered * b.points for b in branches) / max(1, sum(b.points for b in branches))
     short = [b.name for b in branches if b.length_share < LENGTH]
     tips = [graph.branches[n].name for n in graph.tip_branches if not branches[n].tip_reached]
@@ -138,7 +138,7 @@ class _BranchFound:
     thinnest_voxels: float
 
 
-def _branch_found(branch: Branch, held: NDArray[np.bool_], radius: NDArray[np.float64], around: Geometry) -> _BranchFound:
+def _branch_found(branch: Branch, held: NDArray[np.bool_], around: Geometry) -> _BranchFound:
     """How much of a branch's centreline lies in the lumen (or its trunk)."""
     fine = branch.refined(0.25)
     index = np.rint(around.to_index(fine.points_mm)).astype(int)
@@ -148,7 +148,8 @@ def _branch_found(branch: Branch, held: NDArray[np.bool_], radius: NDArray[np.fl
     reached = float(along[inside][-1]) if inside.any() else 0.0
     body = inside & (along < branch.length_mm - TIP_MM)
     step = float(np.cbrt(np.prod(around.spacing)))
-    thinnest = float(radius[tuple(index[body].T)].min()) / step if body.any() else np.inf
+    spine = np.unique(index[body], axis=0)
+    thinnest = float(depth_mm(held.view(np.uint8), spine, around.spacing).min()) / step if len(spine) else np.inf
     share = reached / max(branch.length_mm, 1e-9)
     tip = reached >= branch.length_mm - 1.5 * max(around.spacing)
     return _BranchFound(branch.name, len(along), float(inside.mean()), share, tip, thinnest)
@@ -162,11 +163,10 @@ def _contacts(voxels: Labels, value: int, other: int, wish: LumenWish) -> int:
 
 def _volumes(claim: Claim) -> list[Check]:
     voxel_ml = claim.geometry.voxel_volume_mm3 / 1000
-    counts = np.bincount(claim.voxels.ravel(), minlength=256)
     checks = []
     for value, reference_ml in claim.volumes_ml.items():
         wanted = volume_range(claim.scheme[value].name, reference_ml)
-        found = float(counts[value]) * voxel_ml
+        found = float(np.count_nonzero(claim.voxels == value)) * voxel_ml
         checks.append(
             Check(
                 f"{claim.scheme[value].name}: volume in ml",

@@ -82,12 +82,15 @@ class Reference:
     def contract(self) -> Contract:
         return Contract.of(self.roles)
 
+    @property
+    def heart(self) -> tuple[int, ...]:
+        """The organs that vessels run on: all but their trunks; none where a mask shows only trunks and vessels."""
+        return tuple(value for value in self.roles.organs if value not in self.roles.trunk_of.values())
+
     @cached_property
     def epicardium(self) -> SampledSurface:
         """The outside of all organs but the vessels' trunks, as vessels and grafts see it, on a coarse grid."""
-        organs = np.isin(self.ground, [v for v in self.roles.organs if v not in self.roles.trunk_of.values()])
-        if not organs.any():
-            organs = self.ground > 0
+        organs = np.isin(self.ground, self.heart)
         step = np.maximum(1, np.round(SURFACE_MM / np.asarray(self.geometry.spacing))).astype(int)
         margin = np.ceil(SURFACE_MARGIN_MM / (step * np.asarray(self.geometry.spacing))).astype(int)
         coarse = np.pad(organs[:: step[0], :: step[1], :: step[2]], [(m, m) for m in margin])
@@ -98,9 +101,12 @@ class Reference:
 
     def volumes_ml(self, size: float = 1.0) -> dict[int, float]:
         """Volume of every organ and vessel after scaling by ``size``; transplanted vessels are left out."""
+        return {value: self._own_volumes_ml[value] * size**3 for value in self.roles.organs + tuple(self.lumens)}
+
+    @cached_property
+    def _own_volumes_ml(self) -> dict[int, float]:
         counts = np.bincount(self.mask.voxels.ravel(), minlength=256)
-        voxel_ml = self.mask.geometry.voxel_volume_mm3 / 1000 * size**3
-        return {value: float(counts[value]) * voxel_ml for value in self.roles.organs + tuple(self.lumens)}
+        return {value: float(counts[value]) * self.mask.geometry.voxel_volume_mm3 / 1000 for value in self.mask.present}
 
     def box_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest world coordinates (3,) of the box around all labels."""

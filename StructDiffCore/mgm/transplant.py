@@ -25,6 +25,8 @@ def transplanted(host: Reference, donor: Reference) -> Reference:
             f"the references follow different schemes ('{host.mask.scheme.name}' and '{donor.mask.scheme.name}')",
             "give masks of one scheme",
         )
+    if not host.heart or not donor.heart:
+        raise StructDiffError("a transplant needs chambers in both references", "give masks with the chambers")
     missing = [trunk for trunk in donor.roles.trunk_of.values() if trunk not in host.roles.organs]
     if missing:
         raise StructDiffError(f"the host has no {host.mask.scheme[missing[0]].name} for the vessels", "choose another host")

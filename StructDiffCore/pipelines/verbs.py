@@ -15,6 +15,7 @@ PIPELINES = {
     "demo": "StructDiffCore.pipelines.demo",
     "doctor": "StructDiffCore.pipelines.doctor",
     "evaluate": "StructDiffCore.pipelines.evaluate",
+    "masks": "StructDiffCore.pipelines.masks",
     "synthesize": "StructDiffCore.pipelines.synthesize",
     "train": "StructDiffCore.pipelines.train",
 }
