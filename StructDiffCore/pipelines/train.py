@@ -21,11 +21,12 @@ def run(job: Job) -> Iterator[Event]:
     from StructDiffCore.training.run import LOG, log_line, run_training
     from StructDiffCore.training.settings import TrainSettings
 
-    settings, out = TrainSettings.read(config_path(job)), out_folder(job)
+    minutes, out = _minutes(job), out_folder(job)
+    settings = TrainSettings.read(config_path(job))
     _refuse_overwriting(out / NAME, bool(job.settings.get("resume")))
     left: dict[str, RemainingTime] = {}
     loss = None
-    for now in run_training(settings, out, minutes=_minutes(job)):
+    for now in run_training(settings, out, minutes=minutes):
         if now.step is not None:
             loss = now.step.loss
             with (out / LOG).open("a", encoding="utf-8") as log:
