@@ -48,6 +48,7 @@ def build_parser() -> Parser:
     _add_demo(verbs)
     _add_synthesize(verbs)
     _add_masks(verbs)
+    _add_topology(verbs)
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_doctor(verbs)
@@ -155,6 +156,24 @@ def _add_masks(verbs: argparse._SubParsersAction) -> None:
         "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same voxels (default 0)")
+    _add_json(parser)
+
+
+def _add_topology(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(
+        verbs,
+        "topology",
+        "measure the topology of MASK: pieces, loops, cavities, vessel graphs, findings",
+        "  structdiff topology heart.nii.gz --scheme cardiac\n"
+        "  structdiff topology predicted.nii.gz --against truth.nii.gz --scheme cardiac --report page\n"
+        "  structdiff topology labels.seg.nrrd --scheme scheme.json --json",
+    )
+    parser.add_argument("mask", metavar="MASK", help="label map to look at")
+    parser.add_argument("--against", metavar="MASK", help="reference label map on the same grid")
+    parser.add_argument(
+        "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
+    )
+    parser.add_argument("--report", dest="out", metavar="DIR", help="also write a page with pictures into this new folder")
     _add_json(parser)
 
 

@@ -44,6 +44,8 @@ def _inputs(given: dict[str, Any]) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     if "mask" in given:
         inputs["mask"] = given["mask"]
+    if given.get("against"):
+        inputs["against"] = given["against"]
     if "masks" in given:
         inputs["masks"] = given["masks"]
     if given.get("recipe"):

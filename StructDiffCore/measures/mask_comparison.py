@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from StructDiffCore.domain import LabelMap, StructDiffError, Triple
+from StructDiffCore.topology.betti import betti_numbers
 from StructDiffCore.topology.report import TopologyReport, topology_report
 from StructDiffCore.topology.thinning import centreline
 
@@ -83,7 +84,6 @@ def _compared(value: int, mask: LabelMap, reference: LabelMap, one: TopologyRepo
     found, wanted = mask.voxels[box] == value, reference.voxels[box] == value
     surface, betti = surface_distance(found, wanted, mask.geometry.spacing), betti_error(found, wanted)
     matching = betti_matching_error(found, wanted)
-    small = int((found | wanted).sum()) <= LOOP_CROP_VOXELS
     label = reference.scheme[value]
     thin = label.thin
     return LabelComparison(
@@ -92,10 +92,18 @@ def _compared(value: int, mask: LabelMap, reference: LabelMap, one: TopologyRepo
         surface.hd95_mm,
         surface.assd_mm,
         (betti.b0, betti.b1, betti.b2),
-        (matching.b0, unmatched_loops(found, wanted) if small else None, matching.b2),
+        (matching.b0, _loops_unmatched(found, wanted), matching.b2),
         homotopic_cldice(found, wanted, mask.geometry.spacing) if thin else None,
         _branches(value, one, other) if thin else None,
     )
+
+
+def _loops_unmatched(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> int | None:
+    """None where both masks have loops and are too large to match them."""
+    both_loop = betti_numbers(found).b1 > 0 and betti_numbers(wanted).b1 > 0
+    if both_loop and int((found | wanted).sum()) > LOOP_CROP_VOXELS:
+        return None
+    return unmatched_loops(found, wanted)
 
 
 def _branches(value: int, one: TopologyReport, other: TopologyReport) -> tuple[BranchRecall, ...]:

@@ -17,6 +17,7 @@ PIPELINES = {
     "evaluate": "StructDiffCore.pipelines.evaluate",
     "masks": "StructDiffCore.pipelines.masks",
     "synthesize": "StructDiffCore.pipelines.synthesize",
+    "topology": "StructDiffCore.pipelines.topology",
     "train": "StructDiffCore.pipelines.train",
 }
 

@@ -11,7 +11,7 @@ from StructDiffCore.cli.main import main
 from StructDiffCore.pipelines.verbs import PIPELINES
 
 HEAVY = ("numpy", "torch", "monai", "SimpleITK", "rich", "matplotlib")
-VERBS = ("demo", "synthesize", "masks", "train", "evaluate", "doctor", "work")
+VERBS = ("demo", "synthesize", "masks", "topology", "train", "evaluate", "doctor", "work")
 
 
 def test_help_imports_nothing_heavy():
