@@ -13,7 +13,7 @@ from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
 from .draw import DrawSettings, draw_recipe
-from .lumens import Course
+from .lumens import Course, lumen_wish
 from .proof import Claim, Proof, prove
 from .realise import realised
 from .recipe import PartialRecipe, Recipe
@@ -21,8 +21,11 @@ from .reference import Reference
 from .transplant import transplanted
 from .warp import Warp
 
+Floats = NDArray[np.float64]
 TRIES = 8
 """Recipes drawn for one mask before the module gives up."""
+MARGIN_MM = 8.0
+"""Room around the carried points that stand for the heart (every fourth voxel of it, vessel radii)."""
 ALIKE = 0.98
 """A mask whose overlap (Dice over all labels) with an earlier one is higher counts as a copy."""
 
@@ -49,17 +52,32 @@ class NewMask:
 def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     """The mask of a recipe, voxel for voxel the same every time, with its proof (which may fail)."""
     reference = _chosen(references, recipe.reference)
-    geometry = _grid(reference, recipe)
     warp = Warp.from_recipe(recipe.warp, *reference.box_mm())
     own, courses = _courses(references, recipe, warp)
-    labels, wishes = realised(reference, own.roles, warp, courses, geometry)
+    whole = _grid(reference, recipe)
+    points = _some_points(reference)
+    box = _needed_box(warp.carried(points), courses, whole)
+    geometry = whole.cropped(tuple(side.start for side in box), tuple(side.stop - side.start for side in box))
+    wishes = {value: lumen_wish(course, warp, geometry) for value, course in courses.items()}
+    labels = realised(reference, own.roles, warp, wishes, geometry)
     trees = {value: course.after for value, course in courses.items()}
-    scheme = reference.mask.scheme
-    claim = Claim(
-        labels, geometry, scheme, own.roles, own.contract, trees, wishes, own.volumes_ml(recipe.warp.size), warp.least_jacobian
-    )
-    moved = warp.mean_displacement_mm(_some_points(reference))
-    return NewMask(LabelMap(labels, geometry, scheme), trees, recipe, prove(claim), moved)
+    scheme, volumes = reference.mask.scheme, own.volumes_ml(recipe.warp.size)
+    claim = Claim(labels, geometry, scheme, own.roles, own.contract, trees, wishes, volumes, warp.least_jacobian)
+    voxels = np.zeros(whole.shape, np.uint8)
+    voxels[box] = labels
+    moved = warp.mean_displacement_mm(points[:: max(1, len(points) // 2000)])
+    return NewMask(LabelMap(voxels, whole, scheme), trees, recipe, prove(claim), moved)
+
+
+def _needed_box(organs_mm: Floats, courses: Mapping[int, Course], geometry: Geometry) -> tuple[slice, slice, slice]:
+    """The part of the grid that the carried heart (n, 3) and its vessels need."""
+    trees = [branch.points_mm for course in courses.values() for branch in course.after.branches]
+    index = geometry.to_index(np.concatenate([organs_mm, *trees]))
+    margin = np.ceil(MARGIN_MM / np.asarray(geometry.spacing)) + 2
+    low = np.clip(np.floor(index.min(axis=0) - margin), 0, np.array(geometry.shape) - 1).astype(int)
+    high = np.clip(np.ceil(index.max(axis=0) + margin), low + 1, geometry.shape).astype(int)
+    i, j, k = (slice(int(a), int(b)) for a, b in zip(low, high))
+    return i, j, k
 
 
 def _chosen(references: Sequence[Reference], number: int) -> Reference:
@@ -88,9 +106,12 @@ def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tup
     return own, {value: Course(before, after, own.lumens.get(value)) for value, (before, after) in carried.items()}
 
 
-def _some_points(reference: Reference) -> NDArray[np.float64]:
+def _some_points(reference: Reference) -> Floats:
+    """Points (n, 3) all over the reference's organs, every fourth voxel."""
     index = np.argwhere(reference.ground[::4, ::4, ::4]) * 4
-    return reference.geometry.to_world(index[:: max(1, len(index) // 2000)])
+    if len(index) == 0:
+        index = np.argwhere(reference.ground)
+    return reference.geometry.to_world(index)
 
 
 def new_masks(

@@ -26,8 +26,6 @@ Index = NDArray[np.int64]
 SAME_MM = 0.1
 """A branch whose course differs by less is the reference's own."""
 FIRST_RANK = 255
-OSTIUM_VOXELS = 8
-"""Around the root: where a vessel may leave its trunk."""
 GAP_MM = 4.0
 """An ostium may lie this far from the aorta's new wall; the root is led there."""
 
@@ -166,9 +164,7 @@ def _seeds(labels: Bytes, wanted: Bytes, spine: Index, trunk: int | None) -> Ind
     first = np.ravel_multi_index(tuple(spine[:4].T), wanted.shape)
     if trunk is None:
         return first
-    low = np.maximum(spine[0] - OSTIUM_VOXELS, 0)
-    box = tuple(slice(a, b) for a, b in zip(low, spine[0] + OSTIUM_VOXELS + 1))
-    wall = np.argwhere((wanted[box] != 0) & binary_dilation(labels[box] == trunk, np.ones((3, 3, 3), bool))) + low
+    wall = np.argwhere((wanted != 0) & binary_dilation(labels == trunk, np.ones((3, 3, 3), bool)))
     inner = wall[np.all((wall >= 1) & (wall < np.array(wanted.shape) - 1), axis=1)]
     order = ((inner - spine[0]) ** 2).sum(axis=1).argsort(kind="stable")
     return np.concatenate([first, np.ravel_multi_index(tuple(inner[order].T), wanted.shape)])

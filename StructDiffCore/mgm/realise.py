@@ -1,4 +1,4 @@
-"""Realise: a warp and a set of courses become voxels; organs first, vessels into the room that was kept for them."""
+"""Realise: a warp and what the vessels wish for become voxels; organs first, vessels into the room that was kept for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from StructDiffCore.domain import Geometry
 
 from .contract import Roles
 from .homotopy import Rules, settle
-from .lumens import Course, LumenWish, grow_lumens, lumen_wish
+from .lumens import LumenWish, grow_lumens
 from .organs import regrown
 from .reference import Reference
 from .warp import Warp
@@ -21,15 +21,14 @@ Labels = NDArray[np.uint8]
 
 
 def realised(
-    reference: Reference, roles: Roles, warp: Warp, courses: Mapping[int, Course], geometry: Geometry, smoothing: int = 2
-) -> tuple[Labels, dict[int, LumenWish]]:
-    """Labels (i, j, k) on the new grid, and what every vessel asked for."""
-    wishes = {value: lumen_wish(course, warp, geometry) for value, course in courses.items()}
+    reference: Reference, roles: Roles, warp: Warp, wishes: Mapping[int, LumenWish], geometry: Geometry, smoothing: int = 2
+) -> Labels:
+    """Labels (i, j, k) on the new grid."""
     target = warped_labels(reference.ground, reference.depth, reference.geometry, warp, geometry)
     voxels = regrown(target, _reserved(target.label, wishes, roles), roles, smoothing)
     grow_lumens(voxels, wishes, roles, geometry)
     settle(voxels, np.pad(target.label, 2), Rules.of(roles.groups, roles.apart), passes=1, barred=roles.vessels)
-    return np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2]), wishes
+    return np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2])
 
 
 def _reserved(label: Labels, wishes: Mapping[int, LumenWish], roles: Roles) -> NDArray[np.bool_]:

@@ -146,12 +146,13 @@ def _heart_box(mask: LabelMap) -> tuple[tuple[int, int, int], tuple[slice, slice
 
 
 def _ground(voxels: Bytes, roles: Roles, geometry: Geometry) -> Bytes:
-    """The organs, with every vessel voxel given to what lies nearest to it (background included)."""
+    """The organs, with every vessel voxel given to what lies nearest to it (background included); trunks take none."""
     vessel = np.isin(voxels, roles.vessels)
     if not vessel.any():
         return voxels
     ground = voxels.copy()
-    ground[vessel] = nearest_seed(~vessel, voxels, geometry.spacing).value[vessel]
+    nearest = nearest_seed(~vessel, voxels, geometry.spacing).value[vessel]
+    ground[vessel] = np.where(np.isin(nearest, list(roles.trunk_of.values())), 0, nearest)
     return ground
 
 

@@ -13,7 +13,7 @@ from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.measures.overlap import dice
 
 from .contract import Contract, Roles
-from .lumens import Course
+from .lumens import LumenWish, spine_of
 from .realise import realised
 from .reference import Reference, refuse_unusable
 from .traced_tree import traced_trees
@@ -89,11 +89,22 @@ def repaired(mask: LabelMap) -> tuple[LabelMap, RepairReport]:
 def _regrown(reference: Reference) -> LabelMap:
     """The reference grown anew in its own place."""
     low, high = reference.box_mm()
-    courses = {value: Course(tree, tree, reference.lumens[value]) for value, tree in reference.trees.items()}
+    wishes = {value: _as_it_is(reference, value) for value in reference.roles.vessels}
     still = Warp.from_recipe(WarpRecipe(0, sd_mm=0.0), low, high)
     mask = reference.mask
-    labels, _ = realised(reference, reference.roles, still, courses, mask.geometry, smoothing=0)
+    labels = realised(reference, reference.roles, still, wishes, mask.geometry, smoothing=0)
     return LabelMap(labels, mask.geometry, mask.scheme)
+
+
+def _as_it_is(reference: Reference, value: int) -> LumenWish:
+    """A vessel that wishes for its own voxels, the deepest first, led by its centreline."""
+    geometry, lumen = reference.mask.geometry, reference.lumens[value]
+    first = np.rint(geometry.to_index(lumen.geometry.origin)).astype(int)
+    low = np.maximum(first, 0)
+    high = np.minimum(first + lumen.distance_mm.shape, geometry.shape)
+    level = lumen.distance_mm[tuple(slice(a, b) for a, b in zip(low - first, high - first))]
+    i, j, k = (int(n) for n in low)
+    return LumenWish((i, j, k), level, spine_of(reference.trees[value], geometry))
 
 
 def _refuse_broken(whole: LabelMap, roles: Roles) -> None:
