@@ -66,15 +66,16 @@ def _recipe(job: Job) -> PartialRecipe | None:
 
 
 def _read(job: Job) -> list[tuple[str, LabelMap]]:
-    from StructDiffCore.config.scheme_file import scheme_named
     from StructDiffCore.io.files import read_label_map
+    from StructDiffCore.io.schemes import load_scheme
 
     paths = job.inputs.get("masks") or []
     if isinstance(paths, str):
         paths = [paths]
     if not paths:
         raise StructDiffError("no reference mask given", "give at least one mask file")
-    scheme = scheme_named(job.settings.get("scheme"))
+    name = job.settings.get("scheme")
+    scheme = load_scheme(name) if name else None
     masks = [(Path(str(path)).name, read_label_map(str(path), scheme)) for path in paths]
     first = masks[0][1].scheme
     for name, mask in masks[1:]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from StructDiffCore.config.messages import Event, Job, log, progress
-from StructDiffCore.config.scheme_file import scheme_named
 from StructDiffCore.config.synthesis_request import GeneratorRequest, SynthesisRequest
 from StructDiffCore.domain import LabelMap, StructDiffError, Template
 
@@ -52,8 +51,9 @@ def run(job: Job) -> Iterator[Event]:
 def read_inputs(request: SynthesisRequest) -> tuple[LabelMap, Template]:
     """Target mask and template pair from their files."""
     from StructDiffCore.io.files import read_label_map, read_template
+    from StructDiffCore.io.schemes import load_scheme
 
-    scheme = scheme_named(request.scheme)
+    scheme = load_scheme(request.scheme) if request.scheme else None
     target = read_label_map(request.mask, scheme)
     template = read_template(request.template_image, request.template_mask, scheme, request.resample)
     _refuse_strange_correspondence(request.correspondence, target, template.pair.mask)
