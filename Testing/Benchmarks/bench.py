@@ -42,10 +42,10 @@ def help_start_up() -> dict[str, float]:
 def digital_heart_128() -> dict[str, float]:
     """One 128^3 heart at 0.8 mm from a new seed, rendered."""
     import numpy as np
-    from StructDiffCore.phantom.heart import digital_heart
 
     from StructDiffCore.phantom.appearance import draw_appearance
     from StructDiffCore.phantom.formation import render
+    from StructDiffCore.phantom.heart import digital_heart
 
     def one(seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -59,12 +59,31 @@ def digital_heart_128() -> dict[str, float]:
 def topology_of_a_heart() -> dict[str, float]:
     """Betti numbers and contacts of one 128^3 heart."""
     from StructDiffCore.phantom.heart import digital_heart
-
     from StructDiffCore.topology.report import topology_report
 
     mask = digital_heart(0).mask
     topology_report(mask)
     return {"seconds": median_seconds(lambda: topology_report(mask), REPEATS)}
+
+
+def sample_64() -> dict[str, float]:
+    """A 64^3 volume from mask and template with the default settings, weights loaded: the network calls and the noise."""
+    import numpy as np
+
+    from StructDiffCore.domain import ImageMaskPair, Template
+    from StructDiffCore.phantom.appearance import draw_appearance
+    from StructDiffCore.phantom.formation import render
+    from StructDiffCore.phantom.heart import digital_heart
+    from StructDiffCore.synthesis.prepared import prepare
+    from StructDiffCore.synthesis.synthesize import sample
+    from StructDiffCore.systems.structdiff import default_structdiff
+
+    target, other = (digital_heart(seed).cropped((32, 32, 32), (64, 64, 64)) for seed in (1, 2))
+    scan = render(other, draw_appearance(np.random.default_rng(3)), np.random.default_rng(4)).noisy
+    prepared = prepare(target.mask, Template(ImageMaskPair(scan, other.mask), "bench"))
+    system = default_structdiff()
+    sample(system, prepared)
+    return {"seconds": median_seconds(lambda: sample(system, prepared), REPEATS)}
 
 
 def median_seconds(work: Callable[[], object], repeats: int) -> float:
@@ -81,6 +100,7 @@ BENCHMARKS: dict[str, Callable[[], dict[str, float]]] = {
     "structdiff --help": help_start_up,
     "digital heart 128^3": digital_heart_128,
     "topology of a heart": topology_of_a_heart,
+    "64^3 sample": sample_64,
 }
 
 
