@@ -26,7 +26,7 @@ Index = NDArray[np.int64]
 SAME_MM = 0.1
 """A branch whose course differs by less is the reference's own."""
 FIRST_RANK = 255
-GAP_MM = 4.0
+GAP_MM = 8.0
 """An ostium may lie this far from the aorta's new wall; the root is led there."""
 
 
@@ -143,14 +143,14 @@ def grow_lumens(voxels: Bytes, wishes: Mapping[int, LumenWish], roles: Roles, ge
             spine = _rooted(inner == trunk, spine, geometry)
         if len(spine) == 0:
             continue
-        low, high = np.array(wish.start) + 1, np.array(wish.start) + wish.level_mm.shape + 3
-        box = tuple(slice(int(a), int(b)) for a, b in zip(low, high))  # the wish's box and one voxel around it
+        start, stop = np.array(wish.start), np.array(wish.start) + wish.level_mm.shape
+        low, high = np.minimum(start, spine.min(axis=0)), np.maximum(stop, spine.max(axis=0) + 1)
+        box = tuple(slice(int(a) + 1, int(b) + 3) for a, b in zip(low, high))  # one voxel around wish and spine
         part, wanted, rank = voxels[box], np.zeros(voxels[box].shape, np.uint8), np.zeros(voxels[box].shape, np.uint8)
-        core = np.s_[1:-1, 1:-1, 1:-1]
+        core = tuple(slice(int(a), int(b)) for a, b in zip(start - low + 1, stop - low + 1))
         wanted[core][wish.level_mm < 0] = value
         rank[core] = np.clip(120 - 60 * wish.level_mm, 1, FIRST_RANK - 5)
-        at = spine - wish.start + 1
-        at = at[np.all((at >= 1) & (at < np.array(wanted.shape) - 1), axis=1)]
+        at = spine - low + 1
         wanted[tuple(at.T)], rank[tuple(at.T)] = value, FIRST_RANK
         if trunk is not None:
             wanted[part == trunk] = 0

@@ -21,7 +21,8 @@ from StructDiffCore.mgm.traced_tree import traced_trees
 from StructDiffCore.phantom.heart import default_geometry, digital_heart
 
 SHIFT_MM = 5.0
-"""Strength asked of every rival: about the module's own mean displacement."""
+SD_MM = 3.2
+"""Strength asked of every rival: the module's own mean displacement, and standard deviation per axis."""
 
 
 def mgm(reference: Reference) -> Callable[[int], np.ndarray]:
@@ -36,7 +37,8 @@ def monai_elastic(mask: LabelMap) -> Callable[[int], np.ndarray]:
     from monai.transforms import Rand3DElastic
 
     sigma = 18.0 / mask.geometry.spacing[0]
-    magnitude = SHIFT_MM / mask.geometry.spacing[0] * 60  # MONAI smooths uniform noise after scaling it
+    smoothed = 3**-0.5 * (2 * np.pi**0.5 * sigma) ** -1.5  # standard deviation of its smoothed uniform noise
+    magnitude = SD_MM / mask.geometry.spacing[0] / smoothed
     transform = Rand3DElastic(
         (sigma, sigma + 1e-3), (magnitude, magnitude + 1e-3), prob=1.0, mode="nearest", padding_mode="zeros"
     )

@@ -68,6 +68,7 @@ def test_a_wider_calibre_and_a_stenosis_change_the_lumen_as_told(a_reference):
     assert betti(tight.mask.voxels == 9) == (1, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_grafted_branch_is_there_up_to_its_tip(a_reference):
     made = make_mask([a_reference], Recipe(WarpRecipe(4), edits=(Graft(9, "RCA", "AM9", 0.3, 20.0, True, 0.6, 5),)))
     tip = np.rint(made.mask.geometry.to_index(made.trees[9].branch("AM9").points_mm[-1])).astype(int)
@@ -75,6 +76,7 @@ def test_a_grafted_branch_is_there_up_to_its_tip(a_reference):
     assert faults(made.mask.voxels, **CARDIAC_GROUPS) == []
 
 
+@pytest.mark.slow
 def test_a_tree_moves_to_another_heart():
     host, donor = a_digital_reference(1), a_digital_reference(5)
     made = make_mask([host, donor], Recipe(WarpRecipe(2, sd_mm=1.0), 0, 1))
@@ -82,6 +84,7 @@ def test_a_tree_moves_to_another_heart():
     assert contacts(made.mask.voxels == 6, made.mask.voxels == 8) == 1
 
 
+@pytest.mark.slow
 def test_another_spacing_is_proved_anew(a_reference):
     made = make_mask([a_reference], Recipe(WarpRecipe(3), spacing_mm=(0.7, 0.7, 1.0)))
     assert made.mask.geometry.spacing == (0.7, 0.7, 1.0)
