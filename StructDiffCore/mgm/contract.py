@@ -72,12 +72,6 @@ class Contract:
         labels = {value: _betti(voxels, (value,), boxes) for value in roles.organs + roles.vessels}
         return cls(labels, {group: _betti(voxels, group, boxes) for group in roles.groups})
 
-    def without(self, value: int) -> Contract:
-        """The contract of a mask from which a label was removed altogether."""
-        labels = {label: betti for label, betti in self.labels.items() if label != value}
-        groups = {tuple(v for v in group if v != value): betti for group, betti in self.groups.items()}
-        return Contract(labels, {group: betti for group, betti in groups.items() if len(group) > 1})
-
     def breaches(self, found: Contract, scheme: LabelScheme) -> list[str]:
         """What differs from this contract in the one found, in words."""
         told = [_told(scheme, (value,), betti, found.labels.get(value)) for value, betti in self.labels.items()]

@@ -17,7 +17,7 @@ from StructDiffCore.vessels.graph import VesselGraph
 
 from .contract import Contract, Roles
 from .lumens import LumenWish
-from .ranges import WALL_MM, volume_range
+from .ranges import volume_range
 
 Labels = NDArray[np.uint8]
 COVERAGE = 0.97
@@ -82,7 +82,7 @@ class Claim:
 
 
 def prove(claim: Claim) -> Proof:
-    """Check the contract, every vessel's completeness, contacts, volumes, the muscle's thickness and the warp."""
+    """Check the contract, every vessel's completeness, contacts, volumes and the warp."""
     checks = [*_contract(claim), _jacobian(claim)]
     for value, graph in claim.trees.items():
         checks += _vessel(claim, value, graph)
@@ -176,14 +176,3 @@ def _volumes(claim: Claim) -> list[Check]:
             )
         )
     return checks
-
-
-def wall_check(voxels: Labels, geometry: Geometry, wall: int, pool: int, name: str) -> Check:
-    """Thickness of a wall where it is thinnest: from the pool's surface to the outside, the opening left out (5th percentile)."""
-    from StructDiffCore.measures.distance import distance_to
-
-    outside = ~np.isin(voxels, (wall, pool))
-    thickness = distance_to(outside, geometry.spacing)
-    inner = (voxels == wall) & (distance_to(voxels == pool, geometry.spacing) < 1.5 * max(geometry.spacing))
-    low = float(np.percentile(thickness[inner], 25)) if inner.any() else 0.0
-    return Check(f"{name}: wall in mm (lower quartile)", WALL_MM.low <= low <= WALL_MM.high, round(low, 2), f">= {WALL_MM.low}")

@@ -28,8 +28,6 @@ VOLUMES_ML: dict[str, Range] = {
 RATIO_TO_REFERENCE = Range(0.5, 2.0, "[our judgement]")
 """How a structure's volume may change against its own reference."""
 
-WALL_MM = Range(2.0, 30.0, "left-ventricular wall: 4-12 mm at end-diastole, the apex down to 1-2 mm (Johnson 2008)")
-
 
 def volume_range(name: str, reference_ml: float) -> Range:
     """The human range of a structure, opened as far as its reference lies outside; the ratio to the reference holds always."""
