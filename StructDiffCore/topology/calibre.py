@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
+from StructDiffCore.domain import Triple
+
 Floats = NDArray[np.float64]
 OVERSAMPLED = 2.0
 """Points per voxel size along a centreline."""
@@ -37,7 +39,7 @@ def centred(paths: Sequence[Floats], voxels: Floats, depth: Sequence[Floats], st
     return moved
 
 
-def radii_of(paths: Sequence[Floats], voxels: Floats, voxel_mm3: float, depth: Sequence[Floats]) -> list[Floats]:
+def radii_of(paths: Sequence[Floats], voxels: Floats, spacing: Triple, depth: Sequence[Floats]) -> list[Floats]:
     """Radius (n,) in mm at the points of every path: the disc whose area is the local volume per length.
 
     Voxels beyond a path's open ends do not count; points inside another, thicker vessel take the value from where they leave it.
@@ -53,27 +55,34 @@ def radii_of(paths: Sequence[Floats], voxels: Floats, voxel_mm3: float, depth: S
         steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
         length = 0.5 * (np.concatenate([[0], steps]) + np.concatenate([steps, [0]]))
         inside = ~(((at == 0) & (lead < 0)) | ((at == len(points) - 1) & (lead > 0)))
-        volume = voxel_mm3 * np.bincount(at[inside], minlength=len(points))
-        found.append(_profile(volume, length, rough))
+        volume = float(np.prod(spacing)) * np.bincount(at[inside], minlength=len(points))
+        found.append(_profile(volume, length, np.maximum(rough, max(spacing))))
     return found
 
 
-def drawn_out(end: Floats, behind: Floats, voxels: Floats) -> Floats:
-    """An open end (3,) moved on along its direction until one radius before the last of its voxels (n, 3); never back."""
+def drawn_out(end: Floats, behind: Floats, voxels: Floats, largest_step_mm: float) -> Floats:
+    """An open end (3,) moved on along its direction until one radius before the last of its voxels (n, 3); never back.
+
+    Voxels beyond an empty stretch longer than ``largest_step_mm`` belong to something else.
+    """
     heading = (end - behind) / max(float(np.linalg.norm(end - behind)), 1e-9)
     ahead = (voxels - end) @ heading
-    across = np.linalg.norm(voxels - end - ahead[:, None] * heading, axis=1)
-    beyond = ahead.max(initial=0.0) - across.max(initial=0.0)
+    reached = np.sort(np.concatenate([[0.0], ahead[ahead > 0]]))
+    stretches = np.flatnonzero(np.diff(reached) > largest_step_mm)
+    last_mm = float(reached[stretches[0] if len(stretches) else -1])
+    mine = ahead <= last_mm
+    across = np.linalg.norm(voxels - end - ahead[:, None] * heading, axis=1)[mine]
+    beyond = last_mm - across.max(initial=0.0)
     if beyond <= 0:
         return end
-    last = voxels[ahead > beyond]
-    return np.asarray(last.mean(axis=0)) if len(last) else end + beyond * heading
+    tip = voxels[mine & (ahead > beyond)]
+    return np.asarray(tip.mean(axis=0)) if len(tip) else end + beyond * heading
 
 
-def _profile(volume: NDArray, length: Floats, rough: Floats) -> Floats:
-    """Radius from volume and length per point, both averaged over about one radius along the path."""
+def _profile(volume: NDArray, length: Floats, window_mm: Floats) -> Floats:
+    """Radius from volume and length per point, both averaged over about one radius (or slice) along the path."""
     step = max(float(np.median(length)), 1e-6)
-    sigma = max(1.0, 0.75 * float(np.median(rough)) / step)
+    sigma = max(1.0, 0.75 * float(np.median(window_mm)) / step)
     area = _blurred(volume, sigma) / np.maximum(_blurred(length, sigma), 1e-9)
     return np.sqrt(np.maximum(area, 0.0) / np.pi)
 

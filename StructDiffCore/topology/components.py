@@ -31,6 +31,11 @@ class Pieces:
     def __len__(self) -> int:
         return len(self.voxels)
 
+    def moved(self, corner: NDArray[np.int64]) -> Pieces:
+        """The same pieces of a box that begins at voxel ``corner`` (3,) of the volume."""
+        boxes = (self.low + corner, self.high + corner, self.a_voxel + corner)
+        return Pieces(self.of_run, self.voxels, self.centre + corner, *boxes)
+
     @property
     def by_size(self) -> NDArray[np.int64]:
         """Piece numbers, the largest first."""

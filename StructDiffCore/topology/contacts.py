@@ -52,7 +52,7 @@ def contact(one: Runs, other: Runs) -> Contact:
     if not touching.any():
         return Contact(np.empty((0, 3), np.int64), None)
     corner = np.array([side.start for side in box])
-    return Contact(np.argwhere(touching) + corner, pieces_of(runs_of(touching), fully_connected=True))
+    return Contact(np.argwhere(touching) + corner, pieces_of(runs_of(touching), fully_connected=True).moved(corner))
 
 
 def opening(meeting: Contact, one: Runs, other: Runs, spacing: Triple) -> NDArray[np.int64]:

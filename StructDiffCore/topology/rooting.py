@@ -73,7 +73,7 @@ def rooted(
         piece = np.argsort(order)[piece]
     roots = [root] + [_local_root(curves, positions, piece, n, positions[root]) for n in range(1, int(piece.max(initial=0)) + 1)]
     segments = _walked(curves, len(positions), roots)
-    degree = np.bincount([n for curve in curves for n in (curve.start, curve.stop)] or [0], minlength=len(positions))
+    degree = _degree(curves, len(positions))
     nodes = tuple(Node(position, int(degree[n]), int(piece[n]), is_root=n == root) for n, position in enumerate(positions))
     cycles = len(curves) - len(positions) + int(piece.max(initial=-1)) + 1
     return CentrelineGraph(nodes, tuple(segments), root, rule, loops - cycles, notes)
@@ -101,9 +101,13 @@ def _local_root(curves: Sequence[Curve], positions: Floats, piece: NDArray[np.in
 
 def _ends(curves: Sequence[Curve], count: int) -> NDArray[np.int64]:
     """Nodes with at most one curve; all nodes where there are none (a ring)."""
-    degree = np.bincount([n for curve in curves for n in (curve.start, curve.stop)] or [0], minlength=count)
-    found = np.flatnonzero(degree[:count] <= 1)
+    found = np.flatnonzero(_degree(curves, count) <= 1)
     return found if len(found) else np.arange(count)
+
+
+def _degree(curves: Sequence[Curve], count: int) -> NDArray[np.int64]:
+    arrivals = [node for curve in curves for node in (curve.start, curve.stop)]
+    return np.bincount(np.array(arrivals, np.int64), minlength=count)
 
 
 def _radius_at(curves: Sequence[Curve], node: int) -> float:

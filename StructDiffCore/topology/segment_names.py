@@ -77,9 +77,10 @@ def _left(graph: CentrelineGraph, grooves: Grooves) -> dict[int, str]:
     names = dict.fromkeys(stem, "LM")
     if not grooves.know("left atrium", "right ventricle"):
         return names
-    mains = [_main_line(graph, daughter) for daughter in daughters]
-    lean = [_lean(graph, main, grooves) for main in mains]
-    lad, lcx = mains if lean[0] < lean[1] else mains[::-1]
+    lean = [_lean(graph, _main_line(graph, daughter), grooves) for daughter in daughters]
+    first, second = daughters if lean[0] < lean[1] else daughters[::-1]
+    lad = _groove_line(graph, first, grooves, "right ventricle")
+    lcx = _groove_line(graph, second, grooves, "left atrium")
     names |= dict.fromkeys(lad, "LAD") | dict.fromkeys(lcx, "LCx")
     return names | _numbered(graph, lad, "D") | _numbered(graph, lcx, "OM")
 
@@ -88,6 +89,14 @@ def _lean(graph: CentrelineGraph, main: list[int], grooves: Grooves) -> float:
     """mm nearer to the right ventricle than to the left atrium (negative: LAD)."""
     points = np.concatenate([graph.segments[i].points_mm for i in main])
     return grooves.far(points, "right ventricle") - grooves.far(points, "left atrium")
+
+
+def _groove_line(graph: CentrelineGraph, index: int, grooves: Grooves, chamber: str) -> list[int]:
+    """From a segment on through the daughters that stay nearest to the chamber beside the groove."""
+    line = [index]
+    while graph.children[line[-1]]:
+        line.append(min(graph.children[line[-1]], key=lambda child: grooves.far(graph.segments[child].points_mm, chamber)))
+    return line
 
 
 def _right(graph: CentrelineGraph) -> dict[int, str]:

@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 class SpurRule:
     """A twig from a junction to an end is a spur if it is shorter than ``radii`` times the local depth + ``voxels``."""
 
-    radii: float = 2.0
+    radii: float = 1.5
     """Depth is the largest distance to the background at the junction: the twig must leave that ball."""
-    voxels: float = 1.0
+    voxels: float = 2.0
     """In mean voxel sizes."""
 
     def shortest_mm(self, depth_mm: float, spacing: Triple) -> float:

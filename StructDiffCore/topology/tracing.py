@@ -127,7 +127,7 @@ def _curves(skeleton: Skeleton, centres: Floats, field: _Field) -> list[Curve]:
     step = float(np.prod(field.geometry.spacing)) ** (1 / 3)
     fine = centred(paths, lumen, depths, step)
     rough = [_depth_along(curve, field) for curve in fine]
-    radii = radii_of(fine, lumen, field.geometry.voxel_volume_mm3, rough)
+    radii = radii_of(fine, lumen, field.geometry.spacing, rough)
     return [
         Curve(field.world(curve), radius, chain.start, chain.stop) for curve, radius, chain in zip(fine, radii, skeleton.chains)
     ]
@@ -150,7 +150,7 @@ def _centres(skeleton: Skeleton, field: _Field) -> Floats:
             if skeleton.degree[end] == 1 and len(inner) and not field.ostium.voxel[tuple(centres[end].astype(int))]:
                 mine = field.voxels[owner == skeleton.voxels_of(end)[0]]
                 behind = skeleton.index[inner[min(len(inner), TIP_HEADING) - 1]]
-                centres[end] = drawn_out(centres[end] * spacing, behind * spacing, mine * spacing) / spacing
+                centres[end] = drawn_out(centres[end] * spacing, behind * spacing, mine * spacing, 1.5 * max(spacing)) / spacing
     return centres
 
 
