@@ -140,15 +140,7 @@ def _grow(structure, wish_map, rank_map, table, member, apart, first, order, sta
     heads = np.full(256, -1, np.int64)
     queued = np.zeros(len(voxels), np.uint8)
     free, used, top, changed = np.int64(-1), np.int64(0), 0, 0
-    for s in range(first.shape[0]):
-        value = np.uint8(first[s, 0])
-        for n in range(first[s, 1], first[s, 2]):
-            flat = order[n]
-            if voxels[flat] != value and not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, start):
-                continue
-            voxels[flat] = value
-            changed += 1
-            break
+    changed += _plant(voxels, steps, table, member, apart, first, order, start)
     for flat in range(len(voxels)):  # the frontier of what is there
         value = wish[flat]
         if value == 0 or voxels[flat] == value:
@@ -194,6 +186,22 @@ def _grow(structure, wish_map, rank_map, table, member, apart, first, order, sta
             queued[other] = 1
             top = max(top, level)
     return changed
+
+
+@njit(cache=True, nogil=True)
+def _plant(voxels, steps, table, member, apart, first, order, start):  # type: ignore[no-untyped-def]
+    """Each label's first voxel: the earliest of its candidates that may turn; how many labels found one."""
+    planted = 0
+    for s in range(first.shape[0]):
+        value = np.uint8(first[s, 0])
+        for n in range(first[s, 1], first[s, 2]):
+            flat = order[n]
+            if voxels[flat] != value and not may_turn(voxels, flat, steps, table, voxels[flat], value, member, apart, start):
+                continue
+            voxels[flat] = value
+            planted += 1
+            break
+    return planted
 
 
 @njit(cache=True)
