@@ -19,6 +19,8 @@ MAJOR_MM = 25.0
 """A daughter whose subtree is this long may be LAD or LCx."""
 LONGEST_MAIN_STEM_MM = 40.0
 CONUS_WITHIN_MM = 30.0
+ALONG_ATRIUM_MM = 12.0
+"""The right coronary's own stretch lies this near to the right atrium; past the crux it is PDA or PL, left unnamed."""
 UNNAMED = "unnamed"
 
 
@@ -60,7 +62,7 @@ def _side(name: str) -> str:
 def _named(graph: CentrelineGraph, side: str, grooves: Grooves) -> CentrelineGraph:
     if not side or not graph.segments or graph.root_rule == "thickest end" or graph.segments[0].parent is not None:
         return graph
-    names = _left(graph, grooves) if side == "left" else _right(graph)
+    names = _left(graph, grooves) if side == "left" else _right(graph, grooves)
     segments = tuple(replace(segment, name=names.get(index, UNNAMED)) for index, segment in enumerate(graph.segments))
     return replace(graph, segments=segments)
 
@@ -99,9 +101,13 @@ def _groove_line(graph: CentrelineGraph, index: int, grooves: Grooves, chamber: 
     return line
 
 
-def _right(graph: CentrelineGraph) -> dict[int, str]:
-    """RCA along the main line; a first side branch near the ostium is the conus branch."""
-    main = _main_line(graph, 0)
+def _right(graph: CentrelineGraph, grooves: Grooves) -> dict[int, str]:
+    """RCA along the main line while it follows the right atrium; a first side branch near the ostium is the conus branch."""
+    if not grooves.know("right atrium"):
+        return {}
+    main = _groove_line(graph, 0, grooves, "right atrium")
+    leaves = [n for n, index in enumerate(main) if grooves.far(_far_half(graph, index), "right atrium") > ALONG_ATRIUM_MM]
+    main = main[: max(1, leaves[0])] if leaves else main
     names = dict.fromkeys(main, "RCA")
     along = 0.0
     for index in main:
@@ -111,6 +117,11 @@ def _right(graph: CentrelineGraph) -> dict[int, str]:
             names |= dict.fromkeys(_main_line(graph, sides[0]), "CB")
             break
     return names
+
+
+def _far_half(graph: CentrelineGraph, index: int) -> NDArray[np.float64]:
+    points = graph.segments[index].points_mm
+    return points[len(points) // 2 :]
 
 
 def _numbered(graph: CentrelineGraph, main: list[int], letter: str) -> dict[int, str]:
