@@ -8,6 +8,7 @@ The volume is a digital heart laid onto a 0.35 x 0.35 x 0.45 mm grid. ``BENCHMAR
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import statistics
 import subprocess
@@ -85,6 +86,7 @@ def measured(name: str, file: Path) -> dict[str, float]:
     mask = LabelMap(np.load(file), Geometry(SHAPE, SPACING), CARDIAC)
     topology_report(digital_heart(0).mask)  # compiled code is loaded before memory is looked at
     work = BENCHMARKS[name](mask)
+    ctypes.CDLL(None).malloc_trim(0)  # memory that was freed is given back, so that it cannot hide what follows
     Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts again from here
     before = _status_gib("VmRSS")
     seconds = []
