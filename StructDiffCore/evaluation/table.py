@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from .harness import Result
 from .intervals import Interval, bootstrap
 
-FIGURE_SCORES = (
-    "Dice chambers",
-    "clDice coronaries",
-    "median error thick HU",
-    "median error thin HU",
-    "noise ratio",
-    "edge ratio",
-)
+FIGURE_SCORES = {
+    "Dice chambers": "Dice of the chambers (more is better)",
+    "clDice coronaries": "clDice of the coronaries (more is better)",
+    "median error thick HU": "HU median error, thick labels (less is better)",
+    "median error thin HU": "HU median error, thin labels (less is better)",
+    "noise ratio": "noise amplitude / truth's (1 is best)",
+    "edge ratio": "edge width / truth's (1 is best)",
+}
+NOTHING = bootstrap([])
 
 
 def summarise(results: Sequence[Result]) -> dict[str, dict[str, dict[str, Interval]]]:
@@ -71,14 +72,15 @@ def as_figure(results: Sequence[Result]) -> Figure:
     table = summarise(results)
     figure = Figure(figsize=(13, 6.5), layout="constrained")
     panels = figure.subplots(2, 3).ravel()
-    for panel, score in zip(panels, FIGURE_SCORES):
+    for panel, (score, title) in zip(panels, FIGURE_SCORES.items()):
         _draw_panel(panel, table, score)
-    panels[0].legend(frameon=False)
+        panel.set_title(title, fontsize=10)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
 def _draw_panel(panel: Any, table: dict[str, dict[str, dict[str, Interval]]], score: str) -> None:
-    shown = [domain for domain in table if score in next(iter(table[domain].values()))]
+    shown = [d for d in table if all(row.get(score, NOTHING).cases for row in table[d].values())]
     rows = list(next(iter(table.values())))
     for rank, row in enumerate(rows):
         found = [table[domain][row][score] for domain in shown]
@@ -86,4 +88,3 @@ def _draw_panel(panel: Any, table: dict[str, dict[str, dict[str, Interval]]], sc
         places = [n + 0.25 * (rank - (len(rows) - 1) / 2) for n in range(len(shown))]
         panel.bar(places, [i.mean for i in found], 0.22, yerr=reach, capsize=3, label=row)
     panel.set_xticks(range(len(shown)), shown)
-    panel.set_title(score)
