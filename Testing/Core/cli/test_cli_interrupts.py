@@ -15,6 +15,11 @@ from StructDiffCore.cli.main import main
 LONG = ["--steps", "400", "--samples", "2"]
 
 
+def _as_from_a_terminal() -> None:
+    """Shells start background jobs with Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(scene, tmp_path):
     """Start a long synthesis in a child process; returns it once its first network call is done."""
@@ -30,7 +35,9 @@ def start(scene, tmp_path):
         path = tmp_path / "long.json"
         path.write_text(json.dumps(job))
         command = [sys.executable, "-m", "StructDiffCore.cli", "work", str(path)]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_as_from_a_terminal
+        )
         children.append(child)
         for line in child.stdout:
             event = json.loads(line)
