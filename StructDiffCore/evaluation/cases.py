@@ -1,15 +1,14 @@
-"""Cases: a target mask, a template, and the scan that the answer is held against."""
+"""The cases of an evaluation: digital hearts of unseen seeds, the held-out domain, and the real scan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from StructDiffCore.config.resources import shared_data_folder
-from StructDiffCore.domain import ImageMaskPair, LabelMap, StructDiffError, Template, Volume
+from StructDiffCore.domain import ImageMaskPair, StructDiffError, Template
 from StructDiffCore.io.files import read_template
 from StructDiffCore.phantom.anatomy import HeartSettings
 from StructDiffCore.phantom.appearance import draw_appearance
@@ -17,32 +16,13 @@ from StructDiffCore.phantom.domains import domain_named
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.phantom.heart import Heart, digital_heart
 
+from .case import Case
 from .scores import Scan
 from .settings import EvaluationSettings
 from .warped_mask import warped_mask
 
 REAL_IMAGE, REAL_MASK = "ts_thorax_cta_1p5mm_ct.nii.gz", "ts_thorax_cta_1p5mm_labels.nii.gz"
 ATTEMPTS = 20
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """One question put to every row."""
-
-    name: str
-    domain: str
-    """"training" (unseen seeds), "held_out" or "real"."""
-    target: LabelMap
-    template: Template
-    reference: Scan
-    """The true rendering of the target in the template's look; for the real case the template's own scan and mask."""
-    clean: Volume | None
-    """The reference without acquisition noise, where it is known."""
-
-    @property
-    def judged(self) -> bool:
-        """Whether the judge knows the labels and the reference shows the target's anatomy."""
-        return self.domain != "real"
 
 
 def cases(settings: EvaluationSettings) -> Iterator[Case]:

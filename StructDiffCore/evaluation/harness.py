@@ -15,7 +15,8 @@ from StructDiffCore.segmentation.segmenter import Segmenter
 from StructDiffCore.synthesis.prepared import Prepared, prepare
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
-from .cases import Case, cases
+from .case import Case
+from .cases import cases
 from .cost import measured
 from .rows import ROWS
 from .scores import Scan, Scores, fidelity_scores, look_scores, per_label

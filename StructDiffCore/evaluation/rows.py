@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import Volume
@@ -12,12 +11,11 @@ from StructDiffCore.synthesis.renderer import render_from_prior
 from StructDiffCore.synthesis.synthesize import sample
 from StructDiffCore.systems.structdiff import StructDiff
 
-if TYPE_CHECKING:
-    from .cases import Case
+from .case import Case
 
 Made = tuple[Volume, Volume | None]
 """The scan and, where known, the scan without acquisition noise."""
-Row = Callable[["Case", Prepared, StructDiff, SynthesisSettings, int], Made]
+Row = Callable[[Case, Prepared, StructDiff, SynthesisSettings, int], Made]
 
 
 def truth(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
