@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ KINDS: dict[str, type[Edit]] = {}
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(ABC):
     """One change of one branch of one tree. None of them changes the contract of labels: a tree stays a tree."""
 
     kind: ClassVar[str] = ""
@@ -34,9 +35,9 @@ class Edit:
     def __init_subclass__(cls) -> None:
         KINDS[cls.kind] = cls
 
+    @abstractmethod
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         """The tree after the edit; ``surface`` is the epicardium, None where the mask shows no heart."""
-        raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, **asdict(self)}
