@@ -5,6 +5,7 @@ import pytest
 from independent_checker import betti, contacts, faults
 from mgm_hearts import CARDIAC_GROUPS, a_digital_reference
 
+from StructDiffCore.domain import StructDiffError
 from StructDiffCore.mgm.draw import DrawSettings
 from StructDiffCore.mgm.edits import Calibre, Graft, Prune, Stenosis
 from StructDiffCore.mgm.generate import make_mask, new_masks
@@ -91,8 +92,22 @@ def test_another_spacing_is_proved_anew(a_reference):
     assert faults(made.mask.voxels, **CARDIAC_GROUPS) == []
 
 
+def clean_references(count):
+    """Digital hearts from seed 0 on. One whose myocardium has a tunnel needs --repair; another takes its place."""
+    found = {}
+    for seed in range(count + count // 4):
+        try:
+            found[seed] = a_digital_reference.__wrapped__(seed)
+        except StructDiffError as error:
+            if "not clean: myocardium" not in error.fact:
+                raise
+    assert len(found) >= count
+    return list(found.items())[:count]
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_two_hundred_masks_of_twenty_hearts_pass_the_independent_checker():
-    for seed in range(20):
-        for made in new_masks([a_digital_reference.__wrapped__(seed)], 10, seed, DrawSettings()):
+    for seed, reference in clean_references(20):
+        for made in new_masks([reference], 10, seed, DrawSettings()):
             assert faults(made.mask.voxels, **CARDIAC_GROUPS) == []
