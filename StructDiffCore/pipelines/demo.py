@@ -100,7 +100,7 @@ def _told(place: Path, case: DemoCase, verdict: dict[str, Any], topology: str) -
             f"CT volume: {place / 'image.nii.gz'}",
             "pictures:",
             *(f"  {picture}" for picture in pictures),
-            f"the same by hand: structdiff synthesize {place}/mask.nii.gz "
+            f"the same job by hand: structdiff synthesize {place}/mask.nii.gz "
             f"--template {place}/template.nii.gz {place}/template_mask.nii.gz --scheme cardiac --out DIR",
         ],
     }
