@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from StructDiffCore.config.messages import Event, Job, log, progress
 from StructDiffCore.config.synthesis_request import GENERATOR_SETTINGS, GeneratorRequest, refuse_unknown_settings
@@ -16,6 +16,9 @@ from .result_folder import ResultFolder
 from .sample_files import Sample, bytes_needed, write_sample
 from .synthesize import prepared_for, sampled
 from .verdict import intensity_verdict
+
+if TYPE_CHECKING:
+    from StructDiffCore.topology.report import TopologyReport
 
 NAME = "sample-000"
 DISCLAIMER = "This is a digital phantom, not a patient."
@@ -55,7 +58,7 @@ def run(job: Job) -> Iterator[Event]:
         )
         with folder.result(NAME) as partial:
             _write(partial, sample, case)
-    yield Event("finished", _told(folder.path / NAME, case, verdict, topology.verdict))
+    yield Event("finished", _told(folder.path / NAME, verdict, topology))
 
 
 def _mark(case: DemoCase) -> Any:
@@ -83,20 +86,19 @@ def _write(folder: Path, sample: Sample, case: DemoCase) -> None:
     write_sample(folder, sample)
 
 
-def _told(place: Path, case: DemoCase, verdict: dict[str, Any], topology: str) -> dict[str, Any]:
+def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport) -> dict[str, Any]:
     pictures = [str(place / "pictures" / name) for name in ("planes.png", "lad_curved.png", "mask_3d.png")]
-    tree = _tree_line(case)
     return {
         "out": str(place.parent),
         "image": str(place / "image.nii.gz"),
         "manifest": str(place / "manifest.json"),
         "pictures": pictures,
-        "tree": tree,
-        "topology": topology,
+        "trees": topology.lines(),
+        "topology": topology.verdict,
         "quality": verdict["verdict"],
         "summary": [
             DISCLAIMER,
-            tree,
+            *topology.lines(),
             f"CT volume: {place / 'image.nii.gz'}",
             "pictures:",
             *(f"  {picture}" for picture in pictures),
@@ -104,14 +106,3 @@ def _told(place: Path, case: DemoCase, verdict: dict[str, Any], topology: str) -
             f"--template {place}/template.nii.gz {place}/template_mask.nii.gz --scheme cardiac --out DIR",
         ],
     }
-
-
-def _tree_line(case: DemoCase) -> str:
-    """ "left coronary tree: 1 piece, 0 loops, 5 ends": Betti numbers of the mask, ends of the graph it was painted from."""
-    from StructDiffCore.domain import CARDIAC
-    from StructDiffCore.topology.betti import betti_numbers
-
-    label = CARDIAC.named("left coronary tree")
-    betti = betti_numbers(case.target.voxels == label.value)
-    pieces = f"{betti.b0} piece{'' if betti.b0 == 1 else 's'}"
-    return f"{label.name}: {pieces}, {betti.b1} loop{'' if betti.b1 == 1 else 's'}, {len(case.tree.tips)} ends"
