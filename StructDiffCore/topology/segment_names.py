@@ -20,7 +20,9 @@ MAJOR_MM = 25.0
 LONGEST_MAIN_STEM_MM = 40.0
 CONUS_WITHIN_MM = 30.0
 ALONG_ATRIUM_MM = 12.0
-"""The right coronary's own stretch lies this near to the right atrium; past the crux it is PDA or PL, left unnamed."""
+"""The right coronary's own stretch lies this near to the right atrium; past the crux it is PDA or PL."""
+NEAREST_CRUX_MM = 60.0
+"""A right coronary that leaves the atrium earlier than this has not been followed to the crux: what comes after is unnamed."""
 UNNAMED = "unnamed"
 
 
@@ -108,15 +110,39 @@ def _right(graph: CentrelineGraph, grooves: Grooves) -> dict[int, str]:
     main = _groove_line(graph, 0, grooves, "right atrium")
     leaves = [n for n, index in enumerate(main) if grooves.far(_far_half(graph, index), "right atrium") > ALONG_ATRIUM_MM]
     main = main[: max(1, leaves[0])] if leaves else main
-    names = dict.fromkeys(main, "RCA")
+    names = dict.fromkeys(main, "RCA") | _conus(graph, main)
+    sides = [child for index in main[:-1] for child in graph.children[index] if child not in names]
+    if sum(graph.segments[index].length_mm for index in main) < NEAREST_CRUX_MM:
+        return names
+    return _distal(graph, main[-1], grooves) | _series(graph, sides, "AM") | names
+
+
+def _conus(graph: CentrelineGraph, main: list[int]) -> dict[int, str]:
+    """The first side branch near the ostium."""
     along = 0.0
     for index in main:
         along += graph.segments[index].length_mm
         sides = [child for child in graph.children[index] if child not in main]
-        if sides and along <= CONUS_WITHIN_MM:
-            names |= dict.fromkeys(_main_line(graph, sides[0]), "CB")
-            break
+        if sides:
+            return dict.fromkeys(_main_line(graph, sides[0]), "CB") if along <= CONUS_WITHIN_MM else {}
+    return {}
+
+
+def _distal(graph: CentrelineGraph, crux: int, grooves: Grooves) -> dict[int, str]:
+    """Past the crux: the PDA, in the posterior groove, ends nearest to the right ventricle; the others are PL."""
+    if not grooves.know("right ventricle") or len(graph.children[crux]) < 2:
+        return {}
+    pda = min(graph.children[crux], key=lambda child: _end_distance(graph, child, grooves, "right ventricle"))
+    others = [child for child in graph.children[crux] if child != pda]
+    names: dict[int, str] = dict.fromkeys(_main_line(graph, pda), "PDA")
+    for child in others:
+        names |= dict.fromkeys(_subtree(graph, child), "PL")
     return names
+
+
+def _end_distance(graph: CentrelineGraph, index: int, grooves: Grooves, chamber: str) -> float:
+    """mm from the last segment of a vessel to a chamber."""
+    return grooves.far(graph.segments[_main_line(graph, index)[-1]].points_mm, chamber)
 
 
 def _far_half(graph: CentrelineGraph, index: int) -> NDArray[np.float64]:
@@ -124,12 +150,15 @@ def _far_half(graph: CentrelineGraph, index: int) -> NDArray[np.float64]:
     return points[len(points) // 2 :]
 
 
-def _numbered(graph: CentrelineGraph, main: list[int], letter: str) -> dict[int, str]:
+def _numbered(graph: CentrelineGraph, main: list[int], letters: str) -> dict[int, str]:
     """Side branches of a main vessel, numbered from its start."""
+    return _series(graph, [child for index in main for child in graph.children[index] if child not in main], letters)
+
+
+def _series(graph: CentrelineGraph, sides: list[int], letters: str) -> dict[int, str]:
     names: dict[int, str] = {}
-    sides = [child for index in main for child in graph.children[index] if child not in main]
     for number, child in enumerate(sides, start=1):
-        names |= dict.fromkeys(_main_line(graph, child), f"{letter}{number}")
+        names |= dict.fromkeys(_main_line(graph, child), f"{letters}{number}")
     return names
 
 
