@@ -1,16 +1,21 @@
-# demo · test · check · bench: one word per action. Needs Python >= 3.11 and nothing else; .venv is made on the first call.
+# demo · test · check · bench: one word per action. Needs Python >= 3.11 and nothing else; .venv is made on the first call,
+# .venv-slicer (Slicer's own MRML and rendering, Qt without a screen; no torch) on the first call that needs it.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SLICER_VENV  := .venv-slicer
+SLICER_READY := $(SLICER_VENV)/.ready
+SLICER_PARTS := "trame-slicer[standalone]" PySide6-Essentials numba scipy SimpleITK networkx scikit-image psutil pyyaml \
+                pytest pytest-timeout hypothesis
 OUT    ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench clean
+.PHONY: help demo test test-core test-slicer test-slow check bench screenshots clean
 
 help:
 	@echo "make demo       set up, synthesise a CT from a shipped mask and template, say where the pictures are"
-	@echo "make test       set up and run the fast tests"
+	@echo "make test       set up and run the fast tests (test-core, then test-slicer)"
 	@echo "make test-slow  every test, the slow ones too"
 	@echo "make check      format, lint, types, import contract"
 	@echo "make bench      timings and memory, with the machine's matrix peak (JSON + table)"
@@ -24,14 +29,27 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e ".[train,test]"
 	@touch $@
 
+$(SLICER_READY): Makefile constraints-slicer.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python >= 3.11"; exit 2; }
+	@test -x $(SLICER_VENV)/bin/python || $(PYTHON) -m venv $(SLICER_VENV) || { echo "venv is missing: apt-get install python3-venv"; exit 2; }
+	@echo "Setting up $(SLICER_VENV) (once, about a minute)"
+	@$(SLICER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-slicer.txt $(SLICER_PARTS)
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/structdiff demo --out $(OUT)
 
-test: $(READY)
+test: test-core test-slicer
+
+test-core: $(READY)
 	@$(BIN)/python -m pytest
 
-test-slow: $(READY)
+test-slicer: $(READY) $(SLICER_READY)
+	@cd Testing/Slicer && ../../$(SLICER_VENV)/bin/python -m pytest
+
+test-slow: $(READY) $(SLICER_READY)
 	@$(BIN)/python -m pytest -m "slow or not slow"
+	@cd Testing/Slicer && ../../$(SLICER_VENV)/bin/python -m pytest -m "slow or not slow"
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
@@ -43,4 +61,4 @@ bench: $(READY)
 	@$(BIN)/python Testing/Benchmarks/bench.py
 
 clean:
-	rm -rf $(VENV) out build dist *.egg-info
+	rm -rf $(VENV) $(SLICER_VENV) out build dist *.egg-info
