@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from numpy.typing import NDArray
-from pydicom.errors import InvalidDicomError
 
 from StructDiffCore.domain import StructDiffError, Triple
 
@@ -73,6 +71,9 @@ class Slice:
 
 def read_slice(path: Path) -> Slice | None:
     """The header of a DICOM image; None if the file is no DICOM image. Refuses a CT header that lacks what a volume needs."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
     try:
         header = pydicom.dcmread(path, defer_size=256, specific_tags=TAGS)
     except (InvalidDicomError, EOFError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from StructDiffCore.domain import CARDIAC, ExpectedTopology, Label, LabelScheme, StructDiffError
 
@@ -44,6 +43,8 @@ def save_scheme(scheme: LabelScheme, path: str | Path) -> None:
     """Write a scheme as JSON or YAML, by the file's ending; atomic."""
     content = json.loads(json.dumps(asdict(scheme)))
     if str(path).lower().endswith((".yaml", ".yml")):
+        import yaml
+
         write_text(path, yaml.safe_dump(content, sort_keys=False))
     else:
         write_text(path, json.dumps(content, indent=2) + "\n")
@@ -64,6 +65,11 @@ def scheme_from(content: Any) -> LabelScheme:
 
 
 def _parsed(path: Path) -> Any:
+    """JSON is read without a YAML package (3D Slicer has none); what is no JSON may still be YAML."""
+    with contextlib.suppress(UnicodeDecodeError, json.JSONDecodeError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    import yaml
+
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:

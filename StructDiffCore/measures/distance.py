@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from StructDiffCore.config.compiled import njit
 
 FAR = np.float32(1e12)
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.topology.simple_points import OFFSETS
 from StructDiffCore.topology.simple_table import looked_up, simple_table
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .shapes import cut, ellipsoid_distance, field_at, half_space, melt, tube_distance
 from .smooth_noise import RELIEF_CELL_MM, WARP_CELL_MM

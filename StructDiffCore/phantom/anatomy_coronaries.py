@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_closing, binary_fill_holes, distance_transform_edt
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.coronaries import LEFT_SIDES, RIGHT_CRUX_SIDES, RIGHT_SIDES, Course, SideBranch, grow_tree

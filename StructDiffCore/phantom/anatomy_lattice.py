@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .anatomy_chambers import Distances, HeartShapes, bent, heart_distances
 from .thorax import ThoraxDistances, ThoraxSizes, thorax_distances

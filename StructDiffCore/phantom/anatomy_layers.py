@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .anatomy_chambers import Distances
 from .anatomy_lattice import read_lattice

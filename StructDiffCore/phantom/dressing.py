@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, zoom
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 
 from .anatomy import draw_anatomy

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numba
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry, Volume
 
 from .appearance import Appearance, Motion, PointSpread
@@ -74,7 +74,7 @@ def paint(heart: Body, appearance: Appearance, centre_mm: Point, rng: np.random.
     return painted
 
 
-@numba.njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True)
 def _add(painted: Any, tissue: Any, second: Any, share: Any, amplitude: Any, field: Any) -> None:
     """Add a field, weighted by the amplitudes of the two materials of each voxel; a field of one voxel is a constant."""
     constant = field.size == 1

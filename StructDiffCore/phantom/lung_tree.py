@@ -6,9 +6,9 @@ Branching after Weibel 1963 in the mean: daughters of 0.86 and 0.70 of the mothe
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry
 
 from .anatomy import Materials

@@ -6,9 +6,9 @@ Started from one voxel, what grows is one piece without loop or cavity (26-conne
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.topology.simple_points import OFFSETS, is_simple, neighbourhood
 
 Index = NDArray[np.int64]

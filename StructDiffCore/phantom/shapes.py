@@ -6,8 +6,9 @@ Smooth minimum and ellipsoid bound after I. Quilez, "Distance functions" (iquile
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from StructDiffCore.config.compiled import njit
 
 FAR_MM = 20.0
 """Beyond this distance a tube answers with a lower bound instead of its distance."""

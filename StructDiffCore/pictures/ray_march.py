@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 BLOCK = 4
 """Empty space is skipped by blocks of this edge."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .components import piece_count
 from .runs import Runs, runs_of
@@ -53,7 +54,7 @@ def euler_number(runs: Runs) -> int:
     return int(_euler(*runs.rows, runs.first, runs.start, runs.stop))
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _euler(ni, nj, first, start, stop):  # type: ignore[no-untyped-def]
     at, end = np.zeros(4, np.int64), np.zeros(4, np.int64)
     chi = len(start)
@@ -74,7 +75,7 @@ def _euler(ni, nj, first, start, stop):  # type: ignore[no-untyped-def]
     return chi
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _intervals(at, end, a, b, c, d, start, stop):  # type: ignore[no-untyped-def]
     """Number of closed intervals in the union of some rows' runs."""
     pa, pb = at[a], at[b]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .runs import Runs
 
@@ -54,7 +55,7 @@ def piece_count(runs: Runs, fully_connected: bool) -> int:
     return int(_connected(*runs.rows, runs.first, runs.start, runs.stop, fully_connected)[1])
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _root(parent, r):  # type: ignore[no-untyped-def]
     while parent[r] != r:
         parent[r] = parent[parent[r]]
@@ -62,7 +63,7 @@ def _root(parent, r):  # type: ignore[no-untyped-def]
     return r
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _join(parent, start, stop, a, a_end, b, b_end, reach):  # type: ignore[no-untyped-def]
     """Unite the runs of two neighbouring rows that meet (``reach`` 1: also by a corner)."""
     while a < a_end and b < b_end:
@@ -78,7 +79,7 @@ def _join(parent, start, stop, a, a_end, b, b_end, reach):  # type: ignore[no-un
             b += 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _connected(ni, nj, first, start, stop, fully):  # type: ignore[no-untyped-def]
     """Piece of every run and the number of pieces (union-find on runs)."""
     parent = np.arange(len(start))
@@ -109,7 +110,7 @@ def _connected(ni, nj, first, start, stop, fully):  # type: ignore[no-untyped-de
     return parent, count
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _measured(count, of_run, i_corner, j_corner, nj, row_of_run, start, stop):  # type: ignore[no-untyped-def]
     voxels = np.zeros(count, np.int64)
     centre = np.zeros((count, 3))

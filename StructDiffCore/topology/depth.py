@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 
-import numba
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Triple
 
 SEARCHED_VOXELS = 6_000
@@ -42,7 +42,7 @@ def _offsets_by_length(spacing: Triple) -> tuple[NDArray[np.int64], NDArray[np.f
     return offsets[order], length[order]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _searched(structure, voxels, offsets, length):  # type: ignore[no-untyped-def]
     """Depths (n,), or none at all as soon as one voxel lies deeper than the last offset."""
     ni, nj, nk = structure.shape

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 Integers = NDArray[np.int64]
 Ends = NDArray[np.int32]
@@ -128,7 +129,7 @@ def _changed(before: tuple[NDArray, ...], after: tuple[NDArray, ...]) -> tuple[i
     return tuple(found)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _encoded(rows):  # type: ignore[no-untyped-def]  # one of several integer types
     """First run of each row, start, stop and value of every run of equal non-zero values."""
     count, length = rows.shape
@@ -163,7 +164,7 @@ def _encoded(rows):  # type: ignore[no-untyped-def]  # one of several integer ty
     return first, start, stop, value
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _row_box(nj, first, value, wanted):  # type: ignore[no-untyped-def]
     low_i, high_i, low_j, high_j = len(first), -1, nj, -1
     for row in range(len(first) - 1):
@@ -177,7 +178,7 @@ def _row_box(nj, first, value, wanted):  # type: ignore[no-untyped-def]
     return low_i, high_i + 1, low_j, high_j + 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _selected(nj, first, start, stop, value, wanted, box):  # type: ignore[no-untyped-def]
     """Runs of the wanted values in the rows of a box; runs of two wanted values that meet become one."""
     low_i, high_i, low_j, high_j = box
@@ -203,7 +204,7 @@ def _selected(nj, first, start, stop, value, wanted, box):  # type: ignore[no-un
     return new_first, new_start[:at], new_stop[:at]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _complement(ni, nj, first, start, stop, k_low, k_high):  # type: ignore[no-untyped-def]
     bound = len(start) + (ni + 2) * (nj + 2)
     new_first = np.zeros((ni + 2) * (nj + 2) + 1, np.int64)
@@ -224,7 +225,7 @@ def _complement(ni, nj, first, start, stop, k_low, k_high):  # type: ignore[no-u
     return new_first, new_start[:at], new_stop[:at]
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _paint(canvas, nj, row_of_run, start, stop, shift, k_low):  # type: ignore[no-untyped-def]
     ni, nj_canvas, nk = canvas.shape
     for r in range(len(start)):

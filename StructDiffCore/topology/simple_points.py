@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from itertools import product
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 OFFSETS = np.array([offset for offset in product((-1, 0, 1), repeat=3) if offset != (0, 0, 0)], np.int64)
 """The 26 neighbours; bit b of a neighbourhood is the voxel at OFFSETS[b]."""
@@ -28,7 +29,7 @@ ADJACENT_26 = np.array([_bits(np.abs(row).max(1) == 1) for row in _APART])
 ADJACENT_6 = np.array([_bits((np.abs(row).sum(1) == 1) & (_STEPS <= 2)) for row in _APART])
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def neighbourhood(structure: NDArray[np.uint8], i: int, j: int, k: int) -> np.uint32:
     """The 26 neighbours of a voxel as bits; the voxel must not lie on the array's border."""
     bits = np.uint32(0)
@@ -38,7 +39,7 @@ def neighbourhood(structure: NDArray[np.uint8], i: int, j: int, k: int) -> np.ui
     return bits
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def reached(start: np.uint32, allowed: np.uint32, adjacent: NDArray[np.uint32]) -> np.uint32:
     """All allowed neighbours connected to the ones in ``start``."""
     seen = start
@@ -53,7 +54,7 @@ def reached(start: np.uint32, allowed: np.uint32, adjacent: NDArray[np.uint32]) 
     return seen
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def is_simple(bits: np.uint32) -> bool:
     """Whether the voxel with these object neighbours is simple (26-connected object, 6-connected background)."""
     lowest = bits & (~bits + np.uint32(1))

@@ -6,9 +6,10 @@ import lzma
 from functools import cache
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .simple_points import is_simple
 
@@ -21,7 +22,7 @@ def simple_table() -> NDArray[np.uint8]:
     return np.frombuffer(lzma.decompress(TABLE_FILE.read_bytes()), np.uint8)
 
 
-@numba.njit(cache=True, inline="always")
+@njit(cache=True, inline="always")
 def looked_up(table: NDArray[np.uint8], bits: np.uint32) -> bool:
     """``is_simple(bits)`` from the table."""
     return (table[bits >> np.uint32(3)] >> np.uint8(bits & np.uint32(7))) & np.uint8(1) != 0
@@ -32,7 +33,7 @@ def write_table(path: Path = TABLE_FILE) -> None:
     path.write_bytes(lzma.compress(_computed().tobytes(), preset=9))
 
 
-@numba.njit
+@njit
 def _computed() -> NDArray[np.uint8]:
     table = np.zeros(1 << 23, np.uint8)
     for bits in range(1 << 26):

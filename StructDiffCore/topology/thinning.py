@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Triple
 
 from .depth import depth_mm
@@ -52,7 +52,7 @@ def ends(skeleton: NDArray[np.bool_]) -> NDArray[np.int64]:
     return _ends(np.pad(skeleton, 1).astype(np.uint8)) - 1
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArray[np.int64], keep_ends: bool) -> None:
     """Peel layer after layer, what is left of the earlier ones included, until nothing more goes."""
     active = np.empty(len(voxels), np.int64)
@@ -78,7 +78,7 @@ def _peel(structure: NDArray[np.uint8], voxels: NDArray[np.int64], layer: NDArra
             count = kept
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _peel_side(structure, voxels, active, chosen, side, keep_ends):  # type: ignore[no-untyped-def]
     """Remove the removable voxels that are open to one of the six sides now; returns how many."""
     axis, step = side // 2, 1 - 2 * (side % 2)
@@ -100,7 +100,7 @@ def _peel_side(structure, voxels, active, chosen, side, keep_ends):  # type: ign
     return removed
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _removable(structure: NDArray[np.uint8], i: int, j: int, k: int, keep_ends: bool) -> bool:
     """Whether a voxel is simple and, if ends are kept, ends no curve."""
     bits = neighbourhood(structure, i, j, k)
@@ -108,7 +108,7 @@ def _removable(structure: NDArray[np.uint8], i: int, j: int, k: int, keep_ends: 
     return not (keep_ends and ends_a_curve) and is_simple(bits)
 
 
-@numba.njit(cache=True)
+@njit(cache=True)
 def _ends(skeleton: NDArray[np.uint8]) -> NDArray[np.int64]:
     found = []
     ni, nj, nk = skeleton.shape

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry
 from StructDiffCore.topology.simple_points import is_simple, neighbourhood
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry, StructDiffError
 
 from .branch import Branch
