@@ -89,6 +89,8 @@ def _summary(report: TopologyReport) -> list[str]:
         lines.append(f"{finding.severity}: {finding.message}{place}" + (f" [fix: {finding.fix}]" if finding.fix else ""))
     if len(told) > LISTED_FINDINGS:
         lines.append(f"... and {len(told) - LISTED_FINDINGS} more findings (--json lists them all)")
+    if not any(found.label.thin for found in report.labels):
+        lines.append("no label is known to be a vessel, so none has a graph: give --scheme NAME or FILE")
     return [*lines, *report.lines(), f"verdict: {report.verdict}"]
 
 

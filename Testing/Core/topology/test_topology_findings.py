@@ -1,6 +1,7 @@
 """Findings: where something is wrong is where it was put, and a fix changes exactly what it says."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from StructDiffCore.config.resources import shared_data_folder
 from StructDiffCore.domain import CARDIAC, ExpectedTopology, Geometry, Label, LabelMap, LabelScheme, StructDiffError
 from StructDiffCore.io.files import read_label_map
+from StructDiffCore.io.schemes import load_scheme
 from StructDiffCore.topology.betti import betti_numbers
 from StructDiffCore.topology.fixes import CHANGES, Fix
 from StructDiffCore.topology.report import topology_report
@@ -198,15 +200,7 @@ def test_ten_million_fragments_are_counted():
     assert report.of_label(8).betti.b0 == 216**3
 
 
-HRA = LabelScheme(
-    "hra",
-    (
-        Label(9, "aorta"),
-        Label(16, "left coronary tree", thin=True, expected=WHOLE),
-        Label(17, "right coronary tree", thin=True, expected=WHOLE),
-    ),
-    ((9, 16), (9, 17)),
-)
+HRA = load_scheme(Path(__file__).parents[2] / "Examples" / "scheme-hra-heart.json")
 
 
 def test_a_modelled_heart_in_two_pieces_without_ostia_is_told_so():

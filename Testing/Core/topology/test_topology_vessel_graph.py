@@ -1,6 +1,7 @@
 """Vessel graphs: drawn vessels, the digital heart's known trees, a real coronary tree with its own centrelines."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.spatial import cKDTree
 from StructDiffCore.config.resources import shared_data_folder
 from StructDiffCore.domain import Geometry, Label, LabelMap, LabelScheme
 from StructDiffCore.io.files import read_label_map
+from StructDiffCore.io.schemes import load_scheme
 from StructDiffCore.measures.branches import branch_recall
 from StructDiffCore.phantom.heart import digital_heart
 from StructDiffCore.topology.betti import betti_numbers
@@ -20,6 +22,7 @@ from StructDiffCore.topology.thinning import centreline
 from StructDiffCore.topology.tracing import Source, trace
 
 SPACING = (0.5, 0.5, 0.5)
+EXAMPLES = Path(__file__).parents[2] / "Examples"
 
 
 def tubes(shape, spacing, *lines):
@@ -177,11 +180,7 @@ def test_a_tree_finds_all_its_own_branches_and_none_without_them(a_digital_heart
     assert not any(branch.found for branch in branch_recall(graph, empty, 0.8))
 
 
-NARCO = LabelScheme(
-    "narco119",
-    (Label(1, "aorta"), Label(2, "left coronary tree", thin=True), Label(3, "right coronary tree", thin=True)),
-    ((1, 2), (1, 3)),
-)
+NARCO = load_scheme(EXAMPLES / "scheme-narco119.json")
 
 
 @pytest.fixture(scope="module")
