@@ -89,13 +89,13 @@ class LabelScheme:
 
     @classmethod
     def from_values(cls, values: Iterable[int], name: str = "from file") -> LabelScheme:
-        """A nameless scheme for any other label set: "label 3", grey-level colours, nothing thin."""
+        """A nameless scheme for any other label set: "label 3", colours far apart, nothing thin."""
         present = sorted({int(v) for v in values} - {0})
-        palette = [_spread_colour(rank) for rank in range(len(present))]
+        palette = [spread_colour(rank) for rank in range(len(present))]
         return cls(name, tuple(Label(v, f"label {v}", colour) for v, colour in zip(present, palette)))
 
 
-def _spread_colour(rank: int) -> Colour:
+def spread_colour(rank: int) -> Colour:
     """Colours far apart in hue for consecutive ranks (golden-ratio steps around the wheel)."""
     import colorsys
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from StructDiffCore.domain import CARDIAC, ExpectedTopology, Label, LabelScheme, StructDiffError
+from StructDiffCore.domain.label_scheme import spread_colour
 
 from .atomic import write_text
 from .integrity import naming
@@ -94,7 +95,7 @@ def _label(item: Any) -> Label:
     return Label(
         value,
         name,
-        _colour(item.get("colour", (200, 200, 200))),
+        _colour(item.get("colour", spread_colour(value))),
         str(item.get("snomed", "")),
         bool(item.get("thin", False)),
         str(item.get("group", "")),
