@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
-from StructDiffCore.domain import CARDIAC, Label, LabelScheme, StructDiffError
+from StructDiffCore.domain import CARDIAC, Label, StructDiffError
 from StructDiffCore.io.manifest import file_digests, read_manifest, write_manifest
 from StructDiffCore.io.safe_paths import safe_path
 from StructDiffCore.io.schemes import load_scheme, save_scheme
@@ -21,8 +22,10 @@ def test_a_scheme_comes_back_whole(tmp_path, ending):
 
 def test_a_scheme_is_found_by_name_and_defaults_are_filled(tmp_path):
     assert load_scheme("cardiac") is CARDIAC
-    (tmp_path / "s.yaml").write_text("name: mine\nlabels:\n  - {value: 4, name: liver}\n")
-    assert load_scheme(tmp_path / "s.yaml") == LabelScheme("mine", (Label(4, "liver"),))
+    (tmp_path / "s.yaml").write_text("name: mine\nlabels:\n  - {value: 4, name: liver}\n  - {value: 5, name: spleen}\n")
+    found = load_scheme(tmp_path / "s.yaml")
+    assert len({label.colour for label in found.labels}) == 2
+    assert [replace(label, colour=Label(1, "any").colour) for label in found.labels] == [Label(4, "liver"), Label(5, "spleen")]
 
 
 @pytest.mark.parametrize(
