@@ -18,6 +18,7 @@ from .contacts import contact
 from .findings import SEVERITIES, Finding, repair
 from .fixes import Fix
 from .label_findings import LISTED, label_findings
+from .line import counted, counts_line, source_value
 from .loops import Loop, loops_of
 from .runs import runs_of
 from .segment_names import named
@@ -44,12 +45,8 @@ class LabelTopology:
 
     def line(self) -> str:
         """For people: "left coronary tree: 1 piece, 0 loops, 13 ends", or cavities where there is no graph."""
-        counts = [(self.betti.b0, "piece"), (self.betti.b1, "loop")]
-        if self.graph is not None and self.graph.segments:
-            counts.append((len(self.graph.ends), "end"))
-        if self.graph is None or self.betti.b2:
-            counts.append((self.betti.b2, "cavity"))
-        return f"{self.label.name}: " + ", ".join(counted(number, noun) for number, noun in counts)
+        ends = len(self.graph.ends) if self.graph is not None and self.graph.segments else None
+        return counts_line(self.label.name, (self.betti.b0, self.betti.b1, self.betti.b2), ends, thin=self.graph is not None)
 
     def as_dict(self, geometry: Geometry, with_profile: bool) -> dict[str, object]:
         """JSON form; at most ``LISTED`` components, cavities and loops are listed, the largest first."""
@@ -141,18 +138,8 @@ def contact_patches(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int:
 
 def source_of(mask: LabelMap, value: int, structures: Structures) -> Source | None:
     """The structure that a thin label must touch and springs from, where it is present."""
-    for pair in mask.scheme.touching:
-        if value in pair:
-            other = pair[0] if pair[1] == value else pair[1]
-            if other in structures.of_value and not mask.scheme[other].thin:
-                return Source(mask.scheme[other].name, structures.of_value[other].runs)
-    return None
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 piece", "2 cavities"."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{number} {noun if number == 1 else plural}"
+    near = source_value(mask.scheme, value, structures.of_value)
+    return None if near is None else Source(mask.scheme[near].name, structures.of_value[near].runs)
 
 
 def _graphs(mask: LabelMap, structures: Structures) -> dict[int, CentrelineGraph]:

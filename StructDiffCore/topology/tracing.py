@@ -49,10 +49,7 @@ def trace(vessel: Runs, geometry: Geometry, source: Source | None = None, rule: 
     vessel, notes = _without_specks(vessel)
     if vessel.voxels == 0:
         return CentrelineGraph(notes=notes)
-    origin = None if source is None else _origin(vessel, source, geometry)
-    structure = Structure.of(vessel)
-    vessel, filled = structure.filled(), structure.betti.b2
-    field = _Field.of(vessel, geometry, origin)
+    field, origin, filled = _filled_field(vessel, geometry, source)
     skeleton = field.skeleton(rule or SpurRule())
     notes += (f"filled {filled} cavities before tracing",) if filled else ()
     hint = None if source is None else NearestTo(source.name, _source_points(source, geometry), origin is not None)
@@ -60,6 +57,22 @@ def trace(vessel: Runs, geometry: Geometry, source: Source | None = None, rule: 
     places = field.world(field.grid_mm(centres))
     nodes = Places(places, skeleton.piece_of_node, _anchored(skeleton, field))
     return rooted(_curves(skeleton, centres, field), nodes, hint, notes, skeleton.loop_count())
+
+
+def end_count(vessel: Runs, geometry: Geometry, source: Source | None = None, rule: SpurRule | None = None) -> int | None:
+    """How many ends ``trace`` finds, without measuring its centrelines; None where it finds no curve."""
+    if vessel.voxels == 0 or vessel.voxels > MOST_VOXELS:
+        return None
+    field, _, _ = _filled_field(_without_specks(vessel)[0], geometry, source)
+    skeleton = field.skeleton(rule or SpurRule())
+    return int(np.count_nonzero(skeleton.degree == 1)) if skeleton.chains else None
+
+
+def _filled_field(vessel: Runs, geometry: Geometry, source: Source | None) -> tuple[_Field, NDArray[np.int64] | None, int]:
+    """The vessel without its cavities, the voxel where it springs from its source, and how many cavities it had."""
+    origin = None if source is None else _origin(vessel, source, geometry)
+    structure = Structure.of(vessel)
+    return _Field.of(structure.filled(), geometry, origin), origin, structure.betti.b2
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ import numpy as np
 
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
 from StructDiffCore.phantom.heart import digital_heart
+from StructDiffCore.topology import line
 from StructDiffCore.topology.report import source_of, topology_report
 from StructDiffCore.topology.structures import Structures
 from StructDiffCore.topology.tracing import trace
@@ -35,6 +36,8 @@ LIMITS = {
     "thinning and graph of both trees": 1.5,
     "update after a local edit": 0.1,
     "whole report": None,
+    "topology line of both trees": 0.3,
+    "topology line without numba": None,
 }
 MEMORY_LIMIT_GIB = 0.6
 
@@ -65,11 +68,25 @@ def reporting(mask: LabelMap) -> Callable[[], object]:
     return lambda: topology_report(mask)
 
 
+def telling(mask: LabelMap) -> Callable[[], object]:
+    """The line under the segment editor for both trees, from an array in Slicer's memory order."""
+    labels = np.asfortranarray(mask.voxels)
+    return lambda: [line.line_of(labels, value, mask.geometry, mask.scheme) for value in TREES]
+
+
+def telling_plainly(mask: LabelMap) -> Callable[[], object]:
+    """The same as it runs where numba is not installed."""
+    line.HAS_NUMBA = False
+    return telling(mask)
+
+
 BENCHMARKS: dict[str, Callable[[LabelMap], Callable[[], object]]] = {
     "Betti numbers and components": counting,
     "thinning and graph of both trees": tracing,
     "update after a local edit": updating,
     "whole report": reporting,
+    "topology line of both trees": telling,
+    "topology line without numba": telling_plainly,
 }
 
 
