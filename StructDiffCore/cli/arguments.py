@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from StructDiffCore import __version__
-from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS
+from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, DEFAULT_SSV, PRESETS, SAMPLERS, SSV_METHODS
 
 
 class Refusal(Exception):
@@ -78,19 +78,20 @@ def _add_machine(parser: Parser) -> None:
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (default auto)")
 
 
-def _add_generator(parser: Parser, steps: int | None = None) -> None:
+def _add_generator(parser: Parser) -> None:
+    """Options that make the volume; those left out are not sent, so that the preset decides."""
     parser.add_argument(
         "--model", default=DEFAULT_MODEL, metavar="NAME|FILE", help="shipped weights by name, or a .safetensors file"
     )
+    presets = "; ".join(f"{name}: {preset.words}" for name, preset in PRESETS.items())
     parser.add_argument(
-        "--steps", type=int, default=steps, metavar="N", help="network calls per tile (default: the sampler's preset)"
+        "--preset", choices=tuple(PRESETS), help=f"{presets} (default {DEFAULT_PRESET}); other options win over it"
     )
-    parser.add_argument(
-        "--sampler", choices=tuple(SAMPLERS), default=DEFAULT_SAMPLER, help="how noise becomes an image (default %(default)s)"
-    )
-    parser.add_argument(
-        "--tile", type=int, default=None, metavar="N", help="tile edge in voxels, a multiple of 8 (default: what fits)"
-    )
+    parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the preset's)")
+    parser.add_argument("--sampler", choices=tuple(SAMPLERS), help="how noise becomes an image (default: the preset's)")
+    methods = "; ".join(f"{name}: {words}" for name, words in SSV_METHODS.items())
+    parser.add_argument("--ssv", choices=tuple(SSV_METHODS), help=f"confidence map. {methods} (default {DEFAULT_SSV})")
+    parser.add_argument("--tile", type=int, metavar="N", help="tile edge in voxels, a multiple of 8 (default: what fits)")
 
 
 def _add_demo(verbs: argparse._SubParsersAction) -> None:
@@ -113,6 +114,7 @@ def _add_synthesize(verbs: argparse._SubParsersAction) -> None:
         "make CT volumes that obey MASK and look like the template",
         "  structdiff synthesize edited.seg.nrrd --template ct.nrrd ct_mask.nrrd --out result\n"
         "  structdiff synthesize mask.nii.gz --template ct.nii.gz labels.nii.gz --scheme cardiac --samples 4 --out result\n"
+        "  structdiff synthesize mask.nii.gz --template ct.nii.gz labels.nii.gz --preset quick --ssv off --out result\n"
         "  structdiff synthesize mask.nii.gz --template ct.nii.gz labels.nii.gz --correspondence 9=3 10=2 --json --out result",
     )
     parser.add_argument("mask", metavar="MASK", help="label map that the new volume obeys")
@@ -120,7 +122,7 @@ def _add_synthesize(verbs: argparse._SubParsersAction) -> None:
         "--template", nargs=2, required=True, metavar=("IMAGE", "MASK"), help="a CT (file or DICOM folder) and its label map"
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="output folder, new or empty; sample N lies in DIR/sample-N")
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="how many volumes (default 1)")
+    parser.add_argument("--samples", type=int, metavar="N", help="how many volumes (default: the preset's)")
     parser.add_argument(
         "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
     )

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     "model",
+    "preset",
+    "ssv",
     "steps",
     "sampler",
     "tile",

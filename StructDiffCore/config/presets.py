@@ -28,3 +28,36 @@ DEFAULT_SAMPLER = "dpm_solver_pp_2m"
 DEFAULT_MODEL = "structdiff-cardiac"
 TILE_MULTIPLE = 8
 """Space-to-depth by 2 and two halvings: a tile's edge must divide by it."""
+
+SSV_METHODS = {
+    "trajectory": "spread of the estimates along the sample's own path (no further network calls)",
+    "full": "spread over several skipped paths from the same start noise",
+    "off": "no confidence map",
+}
+"""How a confidence map is made, in the order of the command line's choices."""
+DEFAULT_SSV = "trajectory"
+SSV_PATHS = 5
+"""Skipped paths of ``full``."""
+CONFIDENCE_WINDOW_HU = (0.0, 60.0)
+"""Fixed display window of the confidence map, the same for all samples, so that two maps can be compared."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a synthesis runs when one word is all that is asked for."""
+
+    sampler: str
+    steps: int
+    samples: int
+    ssv: str
+    words: str
+    """What it is for, for a person."""
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(DEFAULT_SAMPLER, 6, 1, "trajectory", "a first look"),
+    "standard": Preset(DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps, 1, DEFAULT_SSV, "one volume as it is meant to be"),
+    "best": Preset(DEFAULT_SAMPLER, 20, 3, "full", "three volumes in fine steps, confidence from several paths"),
+}
+"""Explicit options win over a preset's."""
+DEFAULT_PRESET = "standard"

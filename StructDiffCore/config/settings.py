@@ -7,7 +7,7 @@ from typing import Any
 
 from StructDiffCore.domain import StructDiffError
 
-from .presets import DEFAULT_SAMPLER, SAMPLERS, TILE_MULTIPLE
+from .presets import DEFAULT_SAMPLER, DEFAULT_SSV, SAMPLERS, SSV_METHODS, SSV_PATHS, TILE_MULTIPLE
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -28,6 +28,10 @@ class SynthesisSettings:
     """Network arithmetic: float32, bfloat16, or auto: bfloat16 where it is clearly faster."""
     feature_cache_mib: int = 512
     """Memory for condition features kept from step to step; tiles beyond it are encoded anew at every step."""
+    ssv: str = DEFAULT_SSV
+    """How the confidence map is made: a name in the presets' table of methods."""
+    ssv_paths: int = SSV_PATHS
+    """Skipped paths of the method ``full``."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
@@ -45,6 +49,10 @@ class SynthesisSettings:
             )
         if self.feature_cache_mib < 0:
             raise StructDiffError(f"the feature cache is {self.feature_cache_mib} MiB", "give 0 or more")
+        if self.ssv not in SSV_METHODS:
+            raise StructDiffError(f"unknown confidence method '{self.ssv}'", f"choose one of {', '.join(SSV_METHODS)}")
+        if self.ssv_paths < 2:
+            raise StructDiffError(f"ssv_paths is {self.ssv_paths}, expected 2 or more", "a spread needs two paths or more")
 
     @property
     def denoiser_calls(self) -> int:

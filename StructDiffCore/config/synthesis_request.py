@@ -12,14 +12,15 @@ from StructDiffCore.domain import StructDiffError
 
 from .devices import checked_device_name
 from .messages import Job
-from .presets import DEFAULT_MODEL, DEFAULT_SAMPLER, SAMPLERS
+from .presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS, SAMPLERS, Preset
 from .settings import SynthesisSettings
 
-GENERATOR_SETTINGS = ("model", "steps", "sampler", "tile", "overlap", "precision")
+GENERATOR_SETTINGS = ("model", "preset", "steps", "sampler", "tile", "overlap", "precision", "ssv", "ssv_paths")
 KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence")
 MAX_SAMPLES = 1000
 MAX_STEPS = 1000
 MAX_TILE = 1024
+MAX_SSV_PATHS = 50
 SEED_LIMIT = 2**63
 
 
@@ -38,23 +39,40 @@ class GeneratorRequest:
         """The job's generator settings; refuses unknown samplers and devices and numbers out of range."""
         return cls(
             model=str(job.settings.get("model", DEFAULT_MODEL)),
-            settings=_synthesis_settings(job.settings),
+            settings=synthesis_settings(job.settings),
             seed=_whole({"seed": job.seed}, "seed", 0, 0, SEED_LIMIT - 1),
             device=checked_device_name(job.device),
         )
 
 
-def _synthesis_settings(given: Mapping[str, Any]) -> SynthesisSettings:
-    sampler = given.get("sampler", DEFAULT_SAMPLER)
+def chosen_preset(given: Mapping[str, Any]) -> Preset:
+    """The preset that the settings name, else the default one; refuses an unknown name."""
+    name = given.get("preset", DEFAULT_PRESET)
+    if name not in PRESETS:
+        raise StructDiffError(f"unknown preset '{name}'", f"choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def synthesis_settings(given: Mapping[str, Any]) -> SynthesisSettings:
+    """The preset with what was asked for explicitly; a sampler other than the preset's runs with its own steps."""
+    preset = chosen_preset(given)
+    sampler = given.get("sampler", preset.sampler)
     if sampler not in SAMPLERS:
         raise StructDiffError(f"unknown sampler '{sampler}'", f"choose one of {', '.join(SAMPLERS)}")
-    asked: dict[str, Any] = {"sampler": sampler, "steps": _whole(given, "steps", SAMPLERS[sampler].steps, 1, MAX_STEPS)}
-    for name in ("tile", "overlap"):
+    steps = preset.steps if sampler == preset.sampler else SAMPLERS[sampler].steps
+    asked: dict[str, Any] = {"sampler": sampler, "steps": _whole(given, "steps", steps, 1, MAX_STEPS)}
+    asked["ssv"] = given.get("ssv", preset.ssv)
+    for name, most in (("tile", MAX_TILE), ("overlap", MAX_TILE), ("ssv_paths", MAX_SSV_PATHS)):
         if given.get(name) is not None:
-            asked[name] = _whole(given, name, 0, 0, MAX_TILE)
+            asked[name] = _whole(given, name, 0, 0, most)
     if given.get("precision") is not None:
         asked["precision"] = given["precision"]
     return SynthesisSettings(**asked)
+
+
+def samples_asked(given: Mapping[str, Any]) -> int:
+    """How many volumes: the number asked for, else the preset's."""
+    return _whole(given, "samples", chosen_preset(given).samples, 1, MAX_SAMPLES)
 
 
 @dataclass(frozen=True)
@@ -79,7 +97,7 @@ class SynthesisRequest:
             mask=_path(job, "mask", "mask"),
             template_image=_path(job, "template_image", "template image"),
             template_mask=_path(job, "template_mask", "template mask"),
-            samples=_whole(job.settings, "samples", 1, 1, MAX_SAMPLES),
+            samples=samples_asked(job.settings),
             scheme=job.settings.get("scheme"),
             resample=bool(job.settings.get("resample", False)),
             correspondence=_correspondence(job.settings.get("correspondence")),

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, Volume
 
+from .ssv import Uncertainty
+
 HU_FLOOR, HU_CEILING = -1024.0, 3071.0
 """What a CT file stores."""
 
@@ -24,6 +26,8 @@ class Synthesis:
     """The scan."""
     record: dict[str, Any]
     """JSON-able: seed, settings, alignment, where each label's look came from, noise, memory-ladder steps."""
+    uncertainty: Uncertainty | None = None
+    """Where the generator was unsure; None where no map was made."""
 
 
 def ct_volume(voxels: NDArray, geometry: Geometry) -> Volume:

@@ -19,8 +19,9 @@ from .ladder import Rung, climb_down, ladder
 from .precision import inference_dtype
 from .prepared import Prepared, prepare
 from .result import Synthesis, ct_volume
+from .running_estimate import OnEstimate
 from .tiles import plan_tiles
-from .volume import OnStep, synthesize_volume
+from .volume import OnStep, SampledVolume, sample_volume
 
 OnMessage = Callable[[str], None]
 
@@ -56,23 +57,26 @@ def sample(
     *,
     on_step: OnStep | None = None,
     on_message: OnMessage | None = None,
+    on_estimate: OnEstimate | None = None,
 ) -> Synthesis:
     """One volume of a prepared target; another seed gives another volume."""
     asked = settings or SynthesisSettings()
     place = torch.device(device)
     rungs = ladder(place, inference_dtype(asked.precision, place), asked.tile)
 
-    def attempt(rung: Rung) -> tuple[Volume, Rung]:
+    def attempt(rung: Rung) -> tuple[SampledVolume, Rung]:
         runner = copy.deepcopy(system).to(rung.device, rung.dtype)
         fitted = replace(asked, tile=rung.tile, overlap=min(asked.overlap, rung.tile // 2))
-        return synthesize_volume(runner, prepared.source, prepared.geometry, fitted, seed, on_step, rung.device), rung
+        place = (prepared.source, prepared.geometry)
+        return sample_volume(runner, *place, fitted, seed, on_step, rung.device, on_estimate), rung
 
-    (made, rung), steps = climb_down(attempt, rungs, on_message or (lambda message: None))
+    (sampled, rung), steps = climb_down(attempt, rungs, on_message or (lambda message: None))
+    made = sampled.volume
     record = {**prepared.record, **_record(system, asked, rung, made, seed), "memory_ladder": steps}
     if system.settings.noise == "diffusion":
-        return Synthesis(made, made, record)
+        return Synthesis(made, made, record, sampled.uncertainty)
     noise = sample_noise(prepared.look.noise, prepared.geometry, noise_seed(seed))
-    return Synthesis(made, ct_volume(made.voxels + noise, prepared.geometry), record)
+    return Synthesis(made, ct_volume(made.voxels + noise, prepared.geometry), record, sampled.uncertainty)
 
 
 def noise_seed(seed: int) -> int:

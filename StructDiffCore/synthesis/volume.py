@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,24 +15,18 @@ from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.diffusion.denoiser import Denoiser
 from StructDiffCore.diffusion.levels import Level, log_snr_levels
 from StructDiffCore.diffusion.samplers import sampler_named
-from StructDiffCore.diffusion.sampling import last_clean, start_noise
+from StructDiffCore.diffusion.sampling import start_noise
 from StructDiffCore.domain import Geometry, Volume
 from StructDiffCore.models.conditioning import ConditionMaps
 
 from .feature_cache import FeatureCache
 from .result import ct_volume
-from .tiles import Index, Tile, TilePlan, plan_tiles
+from .running_estimate import Condition, OnEstimate, RunningEstimate
+from .ssv import Uncertainty, spread_of
+from .tiles import Tile, TilePlan, plan_tiles
 
 OnStep = Callable[[str, int, int], None]
 """(stage, network calls done, network calls in all), between two network calls; it may raise to stop the work."""
-
-
-class Condition(Protocol):
-    """Finished maps or a source that makes them piece by piece."""
-
-    @property
-    def shape(self) -> Index: ...
-    def crop(self, start: Index, shape: Index) -> ConditionMaps: ...
 
 
 class System(Protocol):
@@ -44,6 +39,14 @@ class System(Protocol):
     def to_hu(self, residual: Tensor, prior_hu: Tensor) -> Tensor: ...
 
 
+@dataclass(frozen=True, eq=False)
+class SampledVolume:
+    """The generator's volume in HU, and where it was unsure (None where that was not asked for or there is nothing to tell)."""
+
+    volume: Volume
+    uncertainty: Uncertainty | None
+
+
 def synthesize_volume(
     system: System,
     condition: Condition,
@@ -53,19 +56,47 @@ def synthesize_volume(
     on_step: OnStep | None = None,
     device: torch.device | str = "cpu",
 ) -> Volume:
-    """The generator's volume in HU on ``geometry``, whatever its size.
+    """The generator's volume in HU on ``geometry``, whatever its size: ``sample_volume`` without a confidence map."""
+    return sample_volume(system, condition, geometry, replace(settings, ssv="off"), seed, on_step, device).volume
+
+
+def sample_volume(
+    system: System,
+    condition: Condition,
+    geometry: Geometry,
+    settings: SynthesisSettings,
+    seed: int,
+    on_step: OnStep | None = None,
+    device: torch.device | str = "cpu",
+    on_estimate: OnEstimate | None = None,
+) -> SampledVolume:
+    """The generator's volume in HU on ``geometry`` and its spread, whatever the size.
 
     The start noise is drawn once for the whole volume, so no tile plan changes it. The network sees one tile at a time;
-    its clean estimates are blended before the sampler goes on. ``on_step`` is called after every network call.
+    its clean estimates are blended before the sampler goes on. ``on_step`` is called after every network call and may raise
+    to stop the work, ``on_estimate`` after every step of the sampler.
     """
     plan = plan_tiles(geometry.shape, settings.tile, settings.overlap, system.multiple)
-    denoiser = TiledDenoiser(system, condition, plan, settings, on_step, device)
+    spread = spread_of(settings, seed)
+    calls = settings.denoiser_calls + spread.extra_calls
+    denoiser = TiledDenoiser(system, condition, plan, settings, on_step, device, calls)
     levels = log_snr_levels(settings.steps)
     start = start_noise((1, 1, *plan.padded), [torch.Generator().manual_seed(seed)]) * levels[0].sigma
     later = torch.Generator().manual_seed(seed + 1)
-    residual = last_clean(sampler_named(settings.sampler)(denoiser, start, levels, [later]))
+    show = on_estimate or (lambda estimate: None)
+    for step in sampler_named(settings.sampler)(denoiser, start, levels, [later]):
+        spread.watch(step)
+        show(RunningEstimate(step.index, step.total, step.clean[0, 0], condition, system.to_hu))
+        residual = step.clean
     i, j, k = geometry.shape
-    return ct_volume(_in_hu(system, condition, residual[0, 0, :i, :j, :k], plan), geometry)
+    volume = ct_volume(_in_hu(system, condition, residual[0, 0, :i, :j, :k], plan), geometry)
+    return SampledVolume(volume, Uncertainty.of(spread.variance(denoiser, start), unit_hu(system), geometry, spread))
+
+
+def unit_hu(system: System) -> float:
+    """HU of one unit of the diffused residual."""
+    one, zero = torch.ones(1), torch.zeros(1)
+    return float(system.to_hu(one, zero) - system.to_hu(zero, zero))
 
 
 class TiledDenoiser:
@@ -79,14 +110,16 @@ class TiledDenoiser:
         settings: SynthesisSettings,
         on_step: OnStep | None = None,
         device: torch.device | str = "cpu",
+        calls: int | None = None,
     ) -> None:
+        """``calls``: how often the whole volume will be asked for (the sampler's own calls by default), for the progress."""
         self.system = system
         self.plan = plan
         self.device = torch.device(device)
         self.features = FeatureCache(
             lambda tile: system.encode([condition.crop(tile.start, tile.shape)]), settings.feature_cache_mib
         )
-        self.total = len(plan.tiles) * settings.denoiser_calls
+        self.total = len(plan.tiles) * (settings.denoiser_calls if calls is None else calls)
         self.done = 0
         self.on_step = on_step or (lambda stage, done, total: None)
 

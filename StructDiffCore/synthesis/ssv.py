@@ -1,0 +1,169 @@
+"""SSV, skip-sampling variance: where the generator is unsure, as the spread of its own clean estimates [R, METHODS section 1].
+
+What the spread is worth, whether it is large where the volume is wrong, is a matter of measurement and not settled here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.diffusion.ddim import ddim
+from StructDiffCore.diffusion.denoiser import Denoiser
+from StructDiffCore.diffusion.levels import Level, log_snr_levels
+from StructDiffCore.diffusion.sampling import SamplingStep, last_clean
+from StructDiffCore.domain import Geometry, Volume
+
+from .running_variance import RunningVariance
+
+DECIDING_SIGMA = (0.3, 5.0)
+"""Noise levels, in units of the residual's spread, between which an estimate makes up its mind.
+
+Of Gaussian data the estimate holds the share 1 / (1 + sigma^2): 4 % at 5, where every estimate is still the prior, 92 % at 0.3,
+from where on all estimates repeat the result. Estimates outside would only dilute the spread, by a factor that hangs on the grid.
+"""
+FINE_LEVELS = 64
+"""Levels of the log-SNR grid of which the skipped paths take theirs."""
+GRID_STREAM = 2
+"""Number of the random stream that draws the skipped grids: apart from the start noise and from the acquisition noise (1)."""
+
+
+class Spread(ABC):
+    """One way to tell where a sample is unsure: sees every step of the sample's path, and may ask the denoiser for more."""
+
+    name: str
+
+    @property
+    def extra_calls(self) -> int:
+        """Network calls per tile beyond those of the sample's own path."""
+        return 0
+
+    @abstractmethod
+    def watch(self, step: SamplingStep) -> None:
+        """One step of the sample's own path."""
+
+    @abstractmethod
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        """Variance in squared units of the residual, shaped like ``start`` (the noise at the first level), once the path is done.
+
+        None where there is nothing to tell.
+        """
+
+    def as_dict(self) -> dict[str, Any]:
+        """How the map was made; JSON-able."""
+        return {"method": self.name}
+
+
+class NoSpread(Spread):
+    """No map is wanted."""
+
+    name = "off"
+
+    def watch(self, step: SamplingStep) -> None:
+        """Not looked at."""
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> None:
+        return None
+
+
+class TrajectorySpread(Spread):
+    """Variance over the clean estimates of the one path that is made anyway.
+
+    The steps at ``DECIDING_SIGMA`` enter, and the last one, which is the sample itself; None where these are fewer than two.
+    """
+
+    name = "trajectory"
+
+    def __init__(self) -> None:
+        self._seen = RunningVariance()
+        self._sigmas: list[float] = []
+
+    def watch(self, step: SamplingStep) -> None:
+        if step.index + 1 == step.total or is_deciding(step.level):
+            self._seen.add(step.clean)
+            self._sigmas.append(round(step.level.noise_ratio, 4))
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        return self._seen.variance()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"method": self.name, "sigmas": self._sigmas}
+
+
+class SkippedPathsSpread(Spread):
+    """Variance over the results of deterministic paths that skip levels, all from the sample's own start noise and condition.
+
+    The paths are DDIM's (eta = 0): first order, so that uneven steps are not extrapolated. The grids are drawn from ``seed``.
+    """
+
+    name = "full"
+
+    def __init__(self, paths: int, steps: int, seed: int) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, GRID_STREAM]))
+        self.grids = [skipped_levels(steps, rng) for _ in range(paths)]
+
+    @property
+    def extra_calls(self) -> int:
+        return sum(len(grid) - 1 for grid in self.grids)
+
+    def watch(self, step: SamplingStep) -> None:
+        """Not looked at: the sample's own path is finer than the skipped ones."""
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        seen = RunningVariance()
+        for grid in self.grids:
+            seen.add(last_clean(ddim(denoiser, start, grid)))
+        return seen.variance()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"method": self.name, "grids": [[round(level.sigma, 4) for level in grid[:-1]] for grid in self.grids]}
+
+
+def is_deciding(level: Level) -> bool:
+    """Whether the level lies where modes are decided."""
+    low, high = DECIDING_SIGMA
+    return low <= level.noise_ratio <= high
+
+
+def skipped_levels(steps: int, rng: np.random.Generator) -> list[Level]:
+    """A grid of half of ``steps`` levels (three at least): the noisiest, the last, and between them random deciding ones."""
+    fine = log_snr_levels(FINE_LEVELS)
+    deciding = [level for level in fine if is_deciding(level)]
+    inner = min(max(1, steps // 2 - 2), len(deciding))
+    chosen = sorted(rng.choice(len(deciding), inner, replace=False))
+    return [fine[0], *(deciding[index] for index in chosen), *fine[-2:]]
+
+
+def spread_of(settings: SynthesisSettings, seed: int) -> Spread:
+    """A fresh ``Spread`` for one sample, as the settings name it."""
+    if settings.ssv == "full":
+        return SkippedPathsSpread(settings.ssv_paths, settings.steps, seed)
+    return TrajectorySpread() if settings.ssv == "trajectory" else NoSpread()
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """What a spread came to, on the volume's grid."""
+
+    variance_hu2: Volume
+    """Variance of the clean-image estimates in HU^2."""
+    record: dict[str, Any]
+    """JSON-able: method, noise levels."""
+
+    @property
+    def deviation_hu(self) -> Volume:
+        """Standard deviation in HU, as files and pictures show it."""
+        return Volume(np.sqrt(self.variance_hu2.voxels), self.variance_hu2.geometry)
+
+    @classmethod
+    def of(cls, variance: Tensor | None, unit_hu: float, geometry: Geometry, spread: Spread) -> Uncertainty | None:
+        """From a spread's variance [1, 1, I, J, K] on the padded grid, in squares of ``unit_hu``; None stays None."""
+        if variance is None:
+            return None
+        i, j, k = geometry.shape
+        return cls(Volume((variance[0, 0, :i, :j, :k] * unit_hu**2).numpy(), geometry), spread.as_dict())
