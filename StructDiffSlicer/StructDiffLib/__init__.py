@@ -1,0 +1,1 @@
+"""StructDiffLib: one job per file; StructDiff.py joins them."""

@@ -1,0 +1,169 @@
+"""Display: outline of the mask, confidence over the volume with its legend, volume rendering, the next uncertain spot."""
+
+import numpy as np
+import slicer
+import vtk
+
+from StructDiffCore.domain import StructDiffError
+
+from .comparison import compareLayout, restoreLayout
+from .grids import geometryOf, voxelsOf
+from .surfaceColours import colourSurface
+from .translation import _
+
+COLOURS_NAME = "StructDiff confidence"
+THRESHOLD_HU = 15.0
+"""Standard deviation below which nothing is drawn over the volume."""
+WINDOW_HU = 60.0
+"""Standard deviation that has the brightest colour, the same for all volumes, so that pictures can be compared."""
+STEPS = 256
+STOPS = (
+    (0.0, (0.27, 0.0, 0.33)),
+    (0.25, (0.55, 0.06, 0.45)),
+    (0.5, (0.86, 0.24, 0.30)),
+    (0.75, (0.98, 0.56, 0.10)),
+    (1.0, (0.99, 0.96, 0.55)),
+)
+"""Dark violet (sure) to light yellow (unsure), rising in lightness, so that it reads without colour vision."""
+
+
+def showOutline(segmentationNode, on=True):
+    """Masks as outlines, so that the image under them is seen; ``on=False`` fills them again."""
+    displayNode = segmentationNode.GetDisplayNode()
+    if displayNode is None:
+        segmentationNode.CreateDefaultDisplayNodes()
+        displayNode = segmentationNode.GetDisplayNode()
+    displayNode.SetVisibility2DFill(not on)
+    displayNode.SetVisibility2DOutline(True)
+    displayNode.SetSliceIntersectionThickness(2)
+
+
+def confidenceColours(scene):
+    """The scene's colour node for standard deviations, made on the first call."""
+    found = scene.GetFirstNode(COLOURS_NAME, "vtkMRMLColorTableNode")
+    if found is not None:
+        return found
+    node = scene.AddNewNodeByClass("vtkMRMLColorTableNode", COLOURS_NAME)
+    node.SetTypeToUser()
+    node.SetNumberOfColors(STEPS)
+    places, colours = np.array([place for place, _colour in STOPS]), np.array([colour for _place, colour in STOPS])
+    for n in range(STEPS):
+        red, green, blue = (float(np.interp(n / (STEPS - 1), places, colours[:, c])) for c in range(3))
+        node.SetColor(n, str(n), red, green, blue, 1.0)
+    node.NamesInitialisedOn() if hasattr(node, "NamesInitialisedOn") else None
+    return node
+
+
+def showConfidence(
+    scene, imageNode, confidenceNode, compositeNodes=None, thresholdHU=THRESHOLD_HU, windowHU=WINDOW_HU, opacity=0.6
+):
+    """The volume in the background, its confidence over it where the standard deviation is at least ``thresholdHU``."""
+    if not 0 <= thresholdHU < windowHU:
+        raise StructDiffError(
+            _("a threshold of {low} HU in a window of {high} HU shows nothing").format(low=thresholdHU, high=windowHU),
+            _("choose a threshold below the window"),
+        )
+    displayNode = confidenceNode.GetDisplayNode()
+    state = displayNode.StartModify()
+    displayNode.SetAndObserveColorNodeID(confidenceColours(scene).GetID())
+    displayNode.SetAutoWindowLevel(False)
+    displayNode.SetWindowLevelMinMax(0.0, windowHU)
+    displayNode.SetInterpolate(False)
+    displayNode.SetLowerThreshold(thresholdHU)
+    displayNode.SetUpperThreshold(1e6)
+    displayNode.SetApplyThreshold(True)
+    displayNode.EndModify(state)
+    for composite in _composites(scene, compositeNodes):
+        composite.SetBackgroundVolumeID(imageNode.GetID())
+        composite.SetForegroundVolumeID(confidenceNode.GetID())
+        composite.SetForegroundOpacity(opacity)
+
+
+def hideConfidence(scene, compositeNodes=None):
+    """Take the confidence away from the slices; the volume under it stays."""
+    for composite in _composites(scene, compositeNodes):
+        composite.SetForegroundVolumeID(None)
+
+
+def showLegend(scene, confidenceNode, on=True):
+    """The colour legend of the confidence in every view; answers its node, None where it is off and was never on."""
+    displayNode = confidenceNode.GetDisplayNode()
+    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(confidenceNode)
+    if legend is None and on:
+        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(displayNode)
+    if legend is None:
+        return None
+    legend.SetVisibility(on)
+    legend.SetTitleText(_("standard deviation, HU"))
+    legend.SetLabelFormat("%.0f")
+    legend.SetNumberOfLabels(5)
+    return legend
+
+
+def renderVolume(volumeRenderingLogic, volumeNode, on=True, presetName="CT-Cardiac3"):
+    """Volume rendering on demand; answers its display node. The preset is taken where the application has it."""
+    displayNode = volumeRenderingLogic.GetFirstVolumeRenderingDisplayNode(volumeNode)
+    if displayNode is None and on:
+        displayNode = volumeRenderingLogic.CreateDefaultVolumeRenderingNodes(volumeNode)
+        preset = volumeRenderingLogic.GetPresetByName(presetName)
+        if preset is not None:
+            displayNode.GetVolumePropertyNode().Copy(preset)
+    if displayNode is not None:
+        displayNode.SetVisibility(on)
+    return displayNode
+
+
+def nextUncertainSpot(confidenceNode, fromRAS=None, thresholdHU=THRESHOLD_HU):
+    """The centre (RAS, mm) of the next connected uncertain spot, the least sure first, after the one at ``fromRAS``.
+
+    None where no voxel reaches the threshold. After the last spot comes the first one again.
+    """
+    spots = uncertainSpots(confidenceNode, thresholdHU)
+    if len(spots) == 0:
+        return None
+    if fromRAS is None:
+        return tuple(spots[0])
+    here = int(np.linalg.norm(spots - np.asarray(fromRAS, float), axis=1).argmin())
+    return tuple(spots[(here + 1) % len(spots)])
+
+
+def uncertainSpots(confidenceNode, thresholdHU=THRESHOLD_HU, most=50):
+    """World positions (n, 3) of the least sure voxel of each connected uncertain spot, the least sure spot first."""
+    voxels = voxelsOf(confidenceNode.GetImageData())
+    image = confidenceNode.GetImageData()
+    connect = vtk.vtkImageConnectivityFilter()
+    connect.SetInputData(image)
+    connect.SetScalarRange(thresholdHU, 1e9)
+    connect.SetExtractionModeToAllRegions()
+    connect.SetLabelScalarTypeToInt()
+    connect.Update()
+    regions = voxelsOf(connect.GetOutput())
+    index = np.argwhere(regions > 0)
+    region, value = regions[tuple(index.T)], voxels[tuple(index.T)]
+    order = np.argsort(-value, kind="stable")
+    _number, first = np.unique(region[order], return_index=True)
+    peaks = order[np.sort(first)][:most]
+    return geometryOf(confidenceNode).to_world(index[peaks])
+
+
+def _composites(scene, compositeNodes):
+    if compositeNodes is not None:
+        return list(compositeNodes)
+    found = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
+    found.UnRegister(None)
+    return [found.GetItemAsObject(n) for n in range(found.GetNumberOfItems())]
+
+
+__all__ = [
+    "colourSurface",
+    "compareLayout",
+    "confidenceColours",
+    "hideConfidence",
+    "nextUncertainSpot",
+    "renderVolume",
+    "restoreLayout",
+    "showConfidence",
+    "showLegend",
+    "showOutline",
+    "uncertainSpots",
+]

@@ -1,0 +1,116 @@
+"""Results: what a finished run left on the disk becomes nodes in a folder of the scene, several samples a Sequence."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import slicer
+
+from StructDiffCore.domain import StructDiffError
+
+from .translation import _
+
+ROLE = "StructDiff.Role"
+SEED = "StructDiff.Seed"
+MANIFEST = "StructDiff.Manifest"
+SYNTHETIC = "StructDiff.Synthetic"
+
+
+@dataclass(frozen=True)
+class LoadedResults:
+    """The nodes made of one ``finished`` event."""
+
+    imageNodes: tuple
+    """The synthetic volume; where there are several samples, the one that shows the sample chosen in the Sequence browser."""
+    confidenceNodes: tuple
+    """As ``imageNodes``: standard deviation in HU; empty where the run made none."""
+    maskNode: object
+    sequenceNode: object
+    """The Sequence of all samples' volumes, None for one sample."""
+    browserNode: object
+    folderItem: int
+    """Item in the subject hierarchy."""
+
+
+def load(bridge, finished, name):
+    """Nodes for a ``finished`` event of ``synthesize``: volumes, confidence, mask, in one folder; several samples as a Sequence."""
+    from StructDiffCore.io.files import read_label_map, read_volume
+
+    told = samplesOf(finished)
+    volumes = [read_volume(sample["image"]) for sample in told]
+    deviations = [read_volume(sample["confidence"]) for sample in told if sample.get("confidence")]
+    mask = read_label_map(told[0]["mask"], None)
+    images = _nodes(bridge, told, volumes, "image", f"{name} CT")
+    unsure = _nodes(bridge, told, deviations, "confidence", f"{name} confidence")
+    maskNode = bridge.addSegmentation(mask, f"{name} mask")
+    browser, sequences = None, []
+    if len(told) > 1:
+        browser = bridge.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} samples")
+        sequences = [intoSequence(bridge.scene, browser, nodes) for nodes in (images, unsure) if len(nodes) == len(told)]
+        images, unsure = images[:1], unsure[:1]
+        showSample(browser, bridge.logics.get("sequences"), 0)
+    folder = folderFor(bridge.scene, name)
+    putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, *([browser] if browser else []), *sequences])
+    return LoadedResults(tuple(images), tuple(unsure), maskNode, sequences[0] if sequences else None, browser, folder)
+
+
+def _nodes(bridge, told, volumes, role, name):
+    """One volume node per sample, marked with what decided its voxels."""
+    nodes = []
+    for sample, volume in zip(told, volumes):
+        node = bridge.addVolume(volume, bridge.scene.GenerateUniqueName(name), integer=role == "image")
+        node.SetAttribute(ROLE, role)
+        node.SetAttribute(SYNTHETIC, "1")
+        node.SetAttribute(SEED, str(sample.get("seed", 0)))
+        node.SetAttribute(MANIFEST, str(sample.get("manifest", "")))
+        nodes.append(node)
+    return nodes
+
+
+def samplesOf(finished):
+    """The samples a ``finished`` event tells of; refuses one that tells of none."""
+    samples = list(finished.get("samples") or [])
+    if not samples:
+        raise StructDiffError(_("the run made no volume"), _("look at its log"), "internal")
+    gone = [told["image"] for told in samples if not Path(told["image"]).is_file()]
+    if gone:
+        raise StructDiffError(_("{path} is gone").format(path=gone[0]), _("run the synthesis again"))
+    return samples
+
+
+def folderFor(scene, name):
+    """A new folder item at the top of the scene's subject hierarchy."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    return hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), name)
+
+
+def putInFolder(scene, folderItem, nodes):
+    """Move nodes (which the application may have listed already) into a folder."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    for node in nodes:
+        item = hierarchy.GetItemByDataNode(node)
+        if item:
+            hierarchy.SetItemParent(item, folderItem)
+        else:
+            hierarchy.CreateItem(folderItem, node)
+
+
+def intoSequence(scene, browser, volumeNodes):
+    """Move volume nodes (one per sample) into a Sequence of the browser; the first stays in the scene as its proxy."""
+    proxy = volumeNodes[0]
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", f"{proxy.GetName()} sequence")
+    sequence.SetIndexName("sample")
+    sequence.SetIndexType(slicer.vtkMRMLSequenceNode.NumericIndex)
+    for number, node in enumerate(volumeNodes):
+        sequence.SetDataNodeAtValue(node, str(number))
+    for node in volumeNodes[1:]:
+        scene.RemoveNode(node)
+    browser.AddSynchronizedSequenceNode(sequence)
+    browser.AddProxyNode(proxy, sequence, False)
+    return sequence
+
+
+def showSample(browser, sequencesLogic, number):
+    """Let the proxies of a Sequence browser show a sample."""
+    browser.SetSelectedItemNumber(number)
+    if sequencesLogic is not None:
+        sequencesLogic.UpdateProxyNodesFromSequences(browser)
