@@ -16,6 +16,7 @@ from StructDiffCore.models.network import StructDiffNetwork
 from StructDiffCore.systems.tensor_file import TensorFile, read_tensors, write_tensors
 
 from .ema import MovingAverage
+from .settings import TrainSettings
 
 NAME = "last.safetensors"
 
@@ -37,6 +38,8 @@ class RunIdentity:
     """The resolved training settings."""
     data_hash: str
     """Hash over the pool the pairs come from."""
+    initial: str = ""
+    """SHA-256 of the weights it started from; empty for random ones."""
 
 
 def save_checkpoint(folder: Path, state: TrainingState, steps_done: int, identity: RunIdentity) -> Path:
@@ -50,6 +53,7 @@ def save_checkpoint(folder: Path, state: TrainingState, steps_done: int, identit
         "average_updates": state.average.updates,
         "settings": identity.settings,
         "data_hash": identity.data_hash,
+        "initial_sha256": identity.initial,
     }
     path = folder / NAME
     write_tensors(path, tensors, {"checkpoint": json.dumps(note)})
@@ -109,7 +113,7 @@ def _restore_optimizer(optimizer: Optimizer, file: TensorFile) -> None:
 
 
 def _refuse_other_runs(path: Path, note: dict[str, Any], identity: RunIdentity) -> None:
-    old, new = note["settings"], identity.settings
+    old, new = _with_defaults(note["settings"]), identity.settings
     changed = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
     if changed:
         raise StructDiffError(
@@ -117,3 +121,13 @@ def _refuse_other_runs(path: Path, note: dict[str, Any], identity: RunIdentity) 
         )
     if note["data_hash"] != identity.data_hash:
         raise StructDiffError(f"{path} was trained on other data", "restore the pool of hearts, or give another --out")
+    if note.get("initial_sha256", "") != identity.initial:
+        raise StructDiffError(f"{path} started from other weights", "give the same --init again, or another --out")
+
+
+def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an older version with what it did not know yet at its default, which changes nothing."""
+    try:
+        return TrainSettings.from_dict(settings).as_dict()
+    except StructDiffError:
+        return settings

@@ -29,6 +29,7 @@ def export_weights(run: Path, target: Path) -> str:
         "parameters": system.network.parameter_count,
         "steps_done": note["steps_done"],
         "data_hash": note["data_hash"],
+        "initial_sha256": note.get("initial_sha256", ""),
         "training": settings.as_dict(),
     }
     temporary = target.with_suffix(".json.part")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +36,18 @@ class LabelAugmentation:
     """Largest shift of a boundary, in voxels."""
 
     @classmethod
-    def draw(cls, share: float, rng: np.random.Generator) -> LabelAugmentation:
-        """With probability ``share`` some labels are merged, dropped or pruned; boundaries always wander."""
+    def draw(cls, share: float, rng: np.random.Generator, most_voxels: float = 0.35) -> LabelAugmentation:
+        """With probability ``share`` some labels are merged, dropped or pruned; boundaries wander, by ``most_voxels`` at most."""
         merge, drop, prune = rng.random(3) < share * np.array([0.7, 0.4, 0.4])
         groups = (CHAMBERS_AND_WALL, GREAT_VESSELS, TREES)
         chosen = tuple(group for group in groups if merge and rng.random() < 0.5)
         dropped = tuple(int(v) for v in rng.choice(CARDIAC.values, rng.integers(1, 3), replace=False)) if drop else ()
         shortest = float(rng.uniform(8.0, 25.0)) if prune else 0.0
-        return cls(chosen, dropped, shortest, float(rng.uniform(0.0, 0.35)))
+        return cls(chosen, dropped, shortest, float(rng.uniform(0.0, most_voxels)))
+
+    def with_whole_heart(self) -> LabelAugmentation:
+        """The same with chambers and muscle as one label: what lies inside must come from the template's image."""
+        return replace(self, merged=(CHAMBERS_AND_WALL, *(g for g in self.merged if g != CHAMBERS_AND_WALL)))
 
     def apply(self, heart: Heart, rng: np.random.Generator) -> NDArray[np.uint8]:
         """The heart's label map (i, j, k) under this augmentation."""

@@ -15,6 +15,8 @@ from pathlib import Path
 from .crops import TrainingBatch, TrainingCrop, stack_crops
 from .pairs import PairStream
 from .pool import open_pool
+from .scan_pairs import ScanPairStream
+from .scans import open_scans
 from .seeds import numpy_generator
 from .settings import TrainSettings
 
@@ -28,14 +30,25 @@ class GroupMaker:
     pool_folder: Path
     settings: TrainSettings
 
+    scan_folder: Path | None = None
+    """Cached real scans; needed where the settings ask for a share of them."""
+
     def __call__(self, phase: int, number: int) -> Group:
         pairs, seed, curriculum = self.settings.pairs, self.settings.seed, self.settings.phases
-        pool = open_pool(self.pool_folder, pairs, seed)
-        stream = PairStream(pool, pairs, self.settings.system.noise == "diffusion")
         numbers = range(number * pairs.pairs_per_group, (number + 1) * pairs.pairs_per_group)
-        drawn = (numpy_generator(seed, "pair", phase, pair) for pair in numbers)
-        crops = [crop for rng in drawn for crop in stream.crops(curriculum[phase], rng)]
+        crops = [
+            crop
+            for pair in numbers
+            for crop in self._stream(phase, pair).crops(curriculum[phase], numpy_generator(seed, "pair", phase, pair))
+        ]
         return [crops[n] for n in numpy_generator(seed, "group", phase, number).permutation(len(crops))]
+
+    def _stream(self, phase: int, pair: int) -> PairStream | ScanPairStream:
+        """Where a pair comes from: digital hearts or real scans."""
+        pairs, seed = self.settings.pairs, self.settings.seed
+        if pairs.real_share and numpy_generator(seed, "source", phase, pair).random() < pairs.real_share:
+            return ScanPairStream(open_scans(self.scan_folder or self.pool_folder.parent / "scans"), pairs)
+        return PairStream(open_pool(self.pool_folder, pairs, seed), pairs, self.settings.system.noise == "diffusion")
 
     def size(self, phase: int) -> int:
         """Crops in each group of a phase."""

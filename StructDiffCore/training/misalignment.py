@@ -16,7 +16,7 @@ class AlignedScan:
     """A template on the target's grid."""
 
     image: NDArray[np.float32]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
     covered: NDArray[np.bool_]
     """Where the template has an image."""
 
@@ -36,7 +36,7 @@ class Misalignment:
         shift = np.clip(rng.normal(0, spread_mm, 3), -3 * spread_mm, 3 * spread_mm) / np.asarray(geometry.spacing)
         return cls(matrix, shift)
 
-    def apply(self, image: NDArray[np.float32], labels: NDArray[np.uint8]) -> AlignedScan:
+    def apply(self, image: NDArray[np.float32], labels: NDArray[np.integer]) -> AlignedScan:
         """Image (i, j, k) linearly and labels by nearest voxel; what comes from outside is not covered."""
         centre = (np.asarray(image.shape) - 1) / 2
         offset = centre + self.shift - self.matrix @ centre

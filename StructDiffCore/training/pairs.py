@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import CARDIAC
 from StructDiffCore.models.conditioning import build_condition, template_codes
-from StructDiffCore.phantom.appearance import draw_appearance
+from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.domains import refuse_held_out
 from StructDiffCore.phantom.formation import Rendering, render
 from StructDiffCore.phantom.heart import Heart
@@ -23,6 +23,8 @@ from .pool import HeartPool, calcium_mm3
 from .settings import PairSettings, Phase
 
 THIN = CARDIAC.thin_values
+WHOLE_HEART_SAME = 0.85
+"""Share of whole-heart pairs that are one heart in two shapes: only then does the template tell what lies inside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +58,17 @@ class PairStream:
 
     def _sides(self, rng: np.random.Generator) -> tuple[Side, Side]:
         appearance = draw_appearance(rng, "training")
-        augmentation = LabelAugmentation.draw(self.settings.label_augmentation, rng)
+        augmentation = LabelAugmentation.draw(self.settings.label_augmentation, rng, self.settings.label_jitter)
+        same_heart = self.settings.same_heart
+        if self.settings.whole_heart and rng.random() < self.settings.whole_heart:
+            augmentation, same_heart = augmentation.with_whole_heart(), WHOLE_HEART_SAME
+        if self.settings.sharper and rng.random() < self.settings.sharper:
+            appearance = sharpened(appearance, rng.uniform(0.3, 1.0))
         one = int(rng.integers(len(self.pool)))
         other = int(rng.choice(self.pool.partners(one)))
         first = self.pool[one]
         refuse_held_out(first.dominance, calcium_mm3(first), appearance.phase, appearance.noise.texture)
-        same = rng.random() < self.settings.same_heart
+        same = rng.random() < same_heart
         second = Deformation.draw(first.geometry, rng).apply(first) if same else self.pool[other]
         one_side, other_side = (Side(h, render(h, appearance, rng), augmentation.apply(h, rng)) for h in (first, second))
         return one_side, other_side
@@ -91,3 +98,10 @@ class PairStream:
         """The template's mask, now and then without one of its labels: the target's label then takes its group's code."""
         gone, lost = rng.random() < self.settings.template_label_lost, rng.choice(CARDIAC.values)
         return np.where(labels == lost, 0, labels).astype(np.uint8) if gone else labels
+
+
+def sharpened(appearance: Appearance, share: float) -> Appearance:
+    """The look with its point spread and slice thickness times ``share``: many data sets are sampled without averaging."""
+    spread = appearance.point_spread
+    narrow = replace(spread, sigma_mm=share * spread.sigma_mm, axial_sigma_mm=share * spread.axial_sigma_mm)
+    return replace(appearance, point_spread=narrow, slice_thickness_mm=share * appearance.slice_thickness_mm)

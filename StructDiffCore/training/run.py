@@ -16,14 +16,15 @@ import torch
 
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.models.network import StructDiffNetwork
+from StructDiffCore.systems.structdiff import StructDiff
 
 from .checkpoint import RunIdentity, TrainingState, resume, save_checkpoint
+from .data import TrainingData
 from .device import training_device
 from .ema import MovingAverage
 from .loader import GroupMaker, Loader
 from .loop import Step, make_optimizer, training_steps
 from .objective import Objective
-from .pool import fill_pool, open_pool
 from .seeds import seed_of
 from .settings import TrainSettings
 
@@ -43,33 +44,43 @@ class TrainingProgress:
 
 
 def run_training(
-    settings: TrainSettings, out: Path, pool: Path | None = None, minutes: float | None = None, workers: int = 1
+    settings: TrainSettings,
+    out: Path,
+    pool: Path | None = None,
+    minutes: float | None = None,
+    workers: int = 1,
+    initial: Path | None = None,
 ) -> Iterator[TrainingProgress]:
     """Fill the pool of hearts, train (or continue) in ``out``, hand out every step.
 
     Stops after ``minutes`` or at the last step, always with a checkpoint; a loss that is not finite raises StructDiffError and
-    keeps the last good one. ``pool`` defaults to ``out``/hearts.
+    keeps the last good one. ``pool`` defaults to ``out``/hearts; cached real scans are looked for in ``out``/scans. ``initial``
+    are weights to start from instead of random ones.
     """
     began = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
-    hearts = pool or out / "hearts"
-    for present, wanted in fill_pool(hearts, settings.pairs, settings.seed, max(1, workers)):
+    data = TrainingData(settings, pool or out / "hearts", out / "scans")
+    for present, wanted in data.fill(max(1, workers)):
         yield TrainingProgress("hearts", present, wanted)
     deadline = None if minutes is None else began + 60 * minutes
-    for step in _train(settings, out, hearts, deadline, workers):
+    for step in _train(settings, out, data, deadline, workers, initial):
         yield TrainingProgress("training", step.number + 1, settings.total_steps, step)
 
 
-def _train(settings: TrainSettings, out: Path, hearts: Path, deadline: float | None, workers: int) -> Iterator[Step]:
-    identity = RunIdentity(settings.as_dict(), open_pool(hearts, settings.pairs, settings.seed).data_hash)
-    state = fresh_state(settings)
+def _train(
+    settings: TrainSettings, out: Path, data: TrainingData, deadline: float | None, workers: int, initial: Path | None
+) -> Iterator[Step]:
+    state, digest = fresh_state(settings), ""
+    if initial is not None:
+        digest = start_from(initial, state, settings)
+    identity = RunIdentity(settings.as_dict(), data.hash, digest)
     start = resume(out, state, identity)
     if start >= settings.total_steps:
         return
     (out / SETTINGS).write_text(json.dumps(settings.as_dict(), indent=2), encoding="utf-8")
     device = training_device(settings.precision)
     objective, optimizer = device.set_up(Objective(state.network), state.optimizer)
-    loader = Loader(GroupMaker(hearts, settings), start, workers, rank=device.rank, world_size=device.world_size)
+    loader = Loader(GroupMaker(data.hearts, settings, data.scans), start, workers, rank=device.rank, world_size=device.world_size)
     done = start
     try:
         for step in training_steps(objective, state.network, optimizer, state.average, iter(loader), settings, device, start):
@@ -93,6 +104,19 @@ def fresh_state(settings: TrainSettings) -> TrainingState:
     return TrainingState(network, make_optimizer(network, settings), MovingAverage(network, settings.ema_decay))
 
 
+def start_from(weights: Path, state: TrainingState, settings: TrainSettings) -> str:
+    """Put trained weights into a fresh state; returns their SHA-256. Refuses weights of another network form."""
+    system = StructDiff.load_weights(weights)
+    if system.settings != settings.system:
+        raise StructDiffError(
+            f"{weights} was trained as {system.settings}, the run asks for {settings.system}",
+            "give the same 'system' settings, or leave the weights away",
+        )
+    state.network.load_state_dict(system.network.state_dict())
+    state.average.restore(system.network.state_dict(), 0)
+    return system.sha256
+
+
 def log_line(log: TextIO, step: Step) -> None:
     """One JSON object per step, flushed, so that a watcher sees it at once."""
     log.write(json.dumps({**asdict(step), "time": round(time.time(), 2)}) + "\n")
@@ -104,6 +128,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train a StructDiff generator on digital hearts; the same command resumes.")
     parser.add_argument("--config", type=Path, required=True, help="training settings, YAML or JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--init", type=Path, help="weights to start from (.safetensors); repeat it when resuming")
     parser.add_argument("--pool", type=Path, help="folder of digital hearts (default: OUT/hearts)")
     parser.add_argument("--minutes", type=float, help="stop after this many minutes, with a checkpoint")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of the network")
@@ -112,7 +137,8 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(arguments.threads)
     try:
         settings = TrainSettings.read(arguments.config)
-        _report(run_training(settings, arguments.out, arguments.pool, arguments.minutes, arguments.workers), arguments.out)
+        options = (arguments.pool, arguments.minutes, arguments.workers, arguments.init)
+        _report(run_training(settings, arguments.out, *options), arguments.out)
     except StructDiffError as error:
         print(f"training: {error}", file=sys.stderr)
         return error.exit_code

@@ -52,6 +52,14 @@ class PairSettings:
     """Share of pairs whose labels are merged, dropped or pruned."""
     misalignment_mm: float = 3.0
     """Spread of the template's remaining shift against the target after alignment."""
+    real_share: float = 0.0
+    """Share of pairs from real scans (cached in the run's folder scans), the rest from digital hearts."""
+    whole_heart: float = 0.0
+    """Share of heart pairs whose chambers and muscle are one label; most of them are the same heart in two shapes."""
+    label_jitter: float = 0.35
+    """Largest shift of a label's border, in voxels."""
+    sharper: float = 0.0
+    """Share of heart pairs whose point spread and slices shrink, by up to 70 %, below what a look draws."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacings_mm", tuple(float(s) for s in self.spacings_mm))
