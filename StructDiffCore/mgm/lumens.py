@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from StructDiffCore.domain import Geometry
+from StructDiffCore.topology.growth import ANYWHERE, AT_GROUP, grow
+from StructDiffCore.topology.homotopy import Rules
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
 from StructDiffCore.vessels.painting import paint_tree
 
 from .contract import Roles
-from .homotopy import Rules, grow
 from .reference import LUMEN_REACH_MM, LumenMap
 from .warp import Warp
 from .warped_labels import warped_values
@@ -155,7 +156,7 @@ def grow_lumens(voxels: Bytes, wishes: Mapping[int, LumenWish], roles: Roles, ge
         if trunk is not None:
             wanted[part == trunk] = 0
         block = np.ascontiguousarray(part)
-        grow(block, wanted, rank, rules, {value: _seeds(block, wanted, at, trunk)}, rooted=trunk is not None)
+        grow(block, wanted, rank, rules, {value: _seeds(block, wanted, at, trunk)}, ANYWHERE if trunk is None else AT_GROUP)
         voxels[box] = block
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry
+from StructDiffCore.topology.homotopy import Rules
 
 from .contract import Roles
-from .homotopy import Rules, settle
 from .lumens import LumenWish, grow_lumens
 from .organs import regrown
 from .reference import Reference
+from .rounding import settle
 from .warp import Warp
 from .warped_labels import warped_labels
 
@@ -25,7 +26,7 @@ def realised(
 ) -> Labels:
     """Labels (i, j, k) on the new grid."""
     target = warped_labels(reference.ground, reference.depth, reference.geometry, warp, geometry)
-    voxels = regrown(target, _reserved(target.label, wishes, roles), roles, smoothing)
+    voxels = regrown(target, _reserved(target.label, wishes, roles), roles, geometry.spacing, smoothing)
     grow_lumens(voxels, wishes, roles, geometry)
     settle(voxels, np.pad(target.label, 2), Rules.of(roles.groups, roles.apart), passes=1, barred=roles.vessels)
     return np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2])

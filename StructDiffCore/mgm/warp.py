@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -23,6 +24,8 @@ MARGIN_MM = 24.0
 INVERSE_STEPS = 40
 INVERSE_DAMPING = 0.6
 """Undamped iteration diverges where the displacement's slope exceeds 1."""
+INVERSE_MM = 1e-5
+"""A point that moves less per step has arrived."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ class Warp:
 
     def displacement_at(self, points_mm: Floats) -> Floats:
         """Displacement (n, 3) in mm at world points (n, 3); nothing outside the grid."""
-        index = self.grid.to_index(points_mm).T
-        return np.stack([map_coordinates(axis, index, order=1, output=np.float64) for axis in self.displacement_mm], axis=1)
+        points, moved = np.ascontiguousarray(points_mm, np.float64), np.empty((len(points_mm), 3))
+        _displaced(self.displacement_mm, np.asarray(self.grid.origin), points, moved)
+        return moved
 
     def source_of(self, points_mm: Floats) -> Floats:
         """Where points (n, 3) of the new world come from."""
@@ -83,10 +87,9 @@ class Warp:
 
     def carried(self, points_mm: Floats) -> Floats:
         """Where points (n, 3) of the reference go: the inverse of ``source_of`` by damped fixed-point iteration."""
-        scaled = self.centre_mm + (points_mm - self.centre_mm) * self.size
+        scaled = np.ascontiguousarray(self.centre_mm + (points_mm - self.centre_mm) * self.size)
         moved = scaled.copy()
-        for _ in range(INVERSE_STEPS):
-            moved += INVERSE_DAMPING * (scaled - self.displacement_at(moved) - moved)
+        _carry(self.displacement_mm, np.asarray(self.grid.origin), scaled, moved)
         return moved
 
     def mean_displacement_mm(self, points_mm: Floats) -> float:
@@ -115,3 +118,42 @@ def exponential(velocity_mm: NDArray[np.float32], squarings: int = SQUARINGS) ->
         there = index + displacement / np.float32(GRID_MM)
         displacement = displacement + np.stack([map_coordinates(axis, there, order=1) for axis in displacement])
     return displacement.astype(np.float32)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _look_up(field, origin, point, found):  # type: ignore[no-untyped-def]
+    """Trilinear value (3,) of a field (3, a, b, c) at a world point; 0 outside."""
+    x, y, z = (point[0] - origin[0]) / GRID_MM, (point[1] - origin[1]) / GRID_MM, (point[2] - origin[2]) / GRID_MM
+    _, na, nb, nc = field.shape
+    if not (0 <= x <= na - 1 and 0 <= y <= nb - 1 and 0 <= z <= nc - 1):
+        found[:] = 0
+        return
+    a, b, c = min(int(x), na - 2), min(int(y), nb - 2), min(int(z), nc - 2)
+    u, v, w = x - a, y - b, z - c
+    for d in range(3):
+        f = field[d]
+        low = (f[a, b, c] * (1 - w) + f[a, b, c + 1] * w) * (1 - v) + (f[a, b + 1, c] * (1 - w) + f[a, b + 1, c + 1] * w) * v
+        a1 = a + 1
+        high = (f[a1, b, c] * (1 - w) + f[a1, b, c + 1] * w) * (1 - v) + (f[a1, b + 1, c] * (1 - w) + f[a1, b + 1, c + 1] * w) * v
+        found[d] = low * (1 - u) + high * u
+
+
+@njit(cache=True, nogil=True)
+def _displaced(field, origin, points, found):  # type: ignore[no-untyped-def]
+    for n in range(len(points)):
+        _look_up(field, origin, points[n], found[n])
+
+
+@njit(cache=True, nogil=True)
+def _carry(field, origin, scaled, moved):  # type: ignore[no-untyped-def]
+    step = np.empty(3)
+    for n in range(len(scaled)):
+        for _ in range(INVERSE_STEPS):
+            _look_up(field, origin, moved[n], step)
+            far = 0.0
+            for d in range(3):
+                change = INVERSE_DAMPING * (scaled[n, d] - step[d] - moved[n, d])
+                moved[n, d] += change
+                far = max(far, abs(change))
+            if far < INVERSE_MM:
+                break

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry
 
+from .slabs import in_slabs
 from .warp import GRID_MM, Warp
 
 Bytes = NDArray[np.uint8]
@@ -30,7 +31,7 @@ def warped_labels(label: Bytes, depth: Bytes, source: Geometry, warp: Warp, geom
     """Labels and depth (i, j, k) of the reference on a new grid, seen through a warp."""
     lattice, step = source_lattice(source, warp, geometry)
     found, deep = np.zeros(geometry.shape, np.uint8), np.zeros(geometry.shape, np.uint8)
-    _take(label, depth, lattice, step, found, deep)
+    in_slabs(lambda start, stop: _take(label, depth, lattice, step, found, deep, start, stop), 0, len(found))
     return Target(found, deep)
 
 
@@ -38,7 +39,7 @@ def warped_values(values: NDArray[np.float32], source: Geometry, warp: Warp, geo
     """A smooth map (i, j, k) of the reference on a new grid, trilinear, its edge going on beyond its grid."""
     lattice, step = source_lattice(source, warp, geometry)
     found = np.empty(geometry.shape, np.float32)
-    _interpolate(values, lattice, step, found)
+    in_slabs(lambda start, stop: _interpolate(values, lattice, step, found, start, stop), 0, len(found))
     return found
 
 
@@ -64,10 +65,10 @@ def _row(lattice, step, i, j, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _take(label, depth, lattice, step, found, deep):  # type: ignore[no-untyped-def]
+def _take(label, depth, lattice, step, found, deep, start, stop):  # type: ignore[no-untyped-def]
     ni, nj, nk = label.shape
     row = np.empty((lattice.shape[2], 3), np.float32)
-    for i in range(found.shape[0]):
+    for i in range(start, stop):
         for j in range(found.shape[1]):
             _row(lattice, step, i, j, row)
             for c in range(row.shape[0] - 1):
@@ -127,10 +128,10 @@ def _corner(label, corner, p, q, r, ni, nj, nk):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _interpolate(values, lattice, step, found):  # type: ignore[no-untyped-def]
+def _interpolate(values, lattice, step, found, start, stop):  # type: ignore[no-untyped-def]
     ni, nj, nk = values.shape
     row = np.empty((lattice.shape[2], 3), np.float32)
-    for i in range(found.shape[0]):
+    for i in range(start, stop):
         for j in range(found.shape[1]):
             _row(lattice, step, i, j, row)
             for k in range(found.shape[2]):

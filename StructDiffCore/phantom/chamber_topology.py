@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 
+from StructDiffCore.topology.growth import grown
+
 from .anatomy import Materials
-from .ordered_growth import grown
 from .tissues import Tissue
 
 REFUSED: dict[Tissue, Tissue] = {

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, label
 
 from StructDiffCore.domain import Geometry
+from StructDiffCore.topology.growth import grown
 from StructDiffCore.vessels.graph import VesselGraph
 from StructDiffCore.vessels.lesions import Plaque
 from StructDiffCore.vessels.painting import paint_distance
 
 from .anatomy import Materials
-from .ordered_growth import grown
 from .overlay import overlaid
 from .tissues import Tissue
 

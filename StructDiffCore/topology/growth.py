@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .homotopy import Rules, may_turn, steps_of
 from .rank_queue import empty_queue, pop, push
@@ -32,10 +33,9 @@ def grown(candidates: NDArray[np.bool_], depth: NDArray[np.generic], seed: tuple
 def grown_from(core: NDArray[np.bool_], candidates: NDArray[np.bool_], depth: NDArray[np.generic]) -> NDArray[np.bool_]:
     """``core`` (i, j, k) and the part of ``candidates`` that grows from it, the lowest ``depth`` first."""
     box = _box_around(candidates | core)
-    voxels, wish = np.pad(core[box].view(np.uint8), 1), np.pad(candidates[box].view(np.uint8), 1)
+    voxels, wish, last = (np.pad(array[box], 1) for array in (core.view(np.uint8), candidates, depth))
     where = np.flatnonzero(wish.ravel() > voxels.ravel())
-    inner = np.unravel_index(where, wish.shape)
-    order = np.argsort(depth[box][tuple(axis - 1 for axis in inner)], kind="stable")
+    order = np.argsort(last.ravel()[where], kind="stable")
     spread(voxels, where[order], np.ones(len(where), np.uint8), Rules.of())
     result = np.zeros(candidates.shape, bool)
     result[box] = voxels[1:-1, 1:-1, 1:-1].view(bool)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from StructDiffCore.config.compiled import njit
 
 from .simple_points import OFFSETS
 from .simple_table import looked_up

@@ -5,8 +5,9 @@ Each level holds one bit per word of the level below: set where that word is not
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from StructDiffCore.config.compiled import njit
 
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _SHIFTED = [(int(DE_BRUIJN) << bit & 2**64 - 1) >> 58 for bit in range(64)]
@@ -15,7 +16,7 @@ LOWEST_BIT = np.array([_SHIFTED.index(pattern) for pattern in range(64)], np.int
 _ONE, _TOP = np.uint64(1), np.uint64(58)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def empty_queue(size):  # type: ignore[no-untyped-def]
     """Words (m,) uint64 and where each level begins in them (levels + 1,)."""
     first = [0]
@@ -27,7 +28,7 @@ def empty_queue(size):  # type: ignore[no-untyped-def]
     return np.zeros(max(1, first[-1]), np.uint64), np.array(first)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def push(words, first, rank):  # type: ignore[no-untyped-def]
     """Put a rank into the set (nothing happens if it is there)."""
     for level in range(len(first) - 1):
@@ -39,7 +40,7 @@ def push(words, first, rank):  # type: ignore[no-untyped-def]
         rank >>= 6
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)
 def pop(words, first):  # type: ignore[no-untyped-def]
     """Take the smallest rank out; -1 where the set is empty."""
     rank = 0

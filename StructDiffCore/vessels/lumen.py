@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry
-from StructDiffCore.topology.simple_points import is_simple, neighbourhood
+from StructDiffCore.topology.growth import plant, spread
+from StructDiffCore.topology.homotopy import Rules
 
 from .graph import VesselGraph
 from .painting import paint_tree
@@ -74,24 +74,10 @@ def _grown_in_box(order: NDArray[np.int64], seeds: NDArray[np.int64]) -> tuple[l
     low, high = order.min(axis=0), order.max(axis=0)
     structure = np.zeros(high - low + 3, np.uint8)
     flat = np.ravel_multi_index(tuple((order - low + 1).T), structure.shape)
-    _grow(structure, flat, seeds)
+    own_piece = Rules.of(groups=[(1,)])
+    for seed in flat[seeds]:
+        plant(structure, 1, np.array([seed]), own_piece)
+    _, first = np.unique(flat, return_index=True)
+    once = flat[np.sort(first)]
+    spread(structure, once, np.ones(len(once), np.uint8), Rules.of())
     return low.tolist(), structure[1:-1, 1:-1, 1:-1].astype(bool)
-
-
-@njit(cache=True)
-def _grow(structure: NDArray[np.uint8], order: NDArray[np.int64], seeds: NDArray[np.int64]) -> None:
-    """Pass over the voxels in order until no more of them are simple; seeds also enter where nothing touches them."""
-    _, nj, nk = structure.shape
-    voxels = structure.ravel()
-    seeded, changed = 0, True
-    while changed:
-        changed = False
-        for n, flat in enumerate(order):
-            starts = seeded < len(seeds) and seeds[seeded] == n
-            seeded += starts
-            if voxels[flat]:
-                continue
-            bits = neighbourhood(structure, flat // (nj * nk), flat // nk % nj, flat % nk)
-            if (starts and bits == 0) or is_simple(bits):
-                voxels[flat] = 1
-                changed = True
