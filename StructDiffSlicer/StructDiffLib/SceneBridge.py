@@ -88,7 +88,7 @@ class SceneBridge:
         describe(segment, label)
 
     def exportInputs(self, maskNode, templateImage, templateMask, folder):
-        """Write a run's inputs (nodes, or paths which are taken as they are); answers Job.inputs. Nothing is left half-written."""
+        """Write a run's inputs (nodes, or paths, which are taken as they are); answers Job.inputs. All of them or none."""
         for source, what in ((maskNode, _("the mask")), (templateImage, _("the template")), (templateMask, _("its mask"))):
             if not isinstance(source, str) and not hasattr(source, "__fspath__"):
                 self._refuseGone(source, what)

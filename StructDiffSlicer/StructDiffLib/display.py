@@ -50,7 +50,6 @@ def confidenceColours(scene):
     for n in range(STEPS):
         red, green, blue = (float(np.interp(n / (STEPS - 1), places, colours[:, c])) for c in range(3))
         node.SetColor(n, str(n), red, green, blue, 1.0)
-    node.NamesInitialisedOn() if hasattr(node, "NamesInitialisedOn") else None
     return node
 
 

@@ -138,10 +138,11 @@ def _lay(flat, geometry, image, wanted):
         return
     there = tuple(slice(a, b) for a, b in zip(low, high))
     here = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, offset))
-    table = np.zeros(max(int(voxels.max()), *wanted) + 1, flat.dtype)
+    inside = voxels[here]
+    table = np.zeros(max(int(inside.max()), *wanted) + 1, flat.dtype)
     for value, label in wanted.items():
         table[value] = label
-    fresh = table[voxels[here]]
+    fresh = table[inside]
     _refuseOverlap(flat[there], fresh)
     np.maximum(flat[there], fresh, out=flat[there])
 

@@ -32,7 +32,7 @@ class LoadedResults:
 
 
 def load(bridge, finished, name):
-    """Nodes for a ``finished`` event of ``synthesize``: volumes, confidence, mask, in one folder; several samples as a Sequence."""
+    """Nodes for a ``finished`` event of ``synthesize``, in one folder; several samples as a Sequence."""
     from StructDiffCore.io.files import read_label_map, read_volume
 
     told = samplesOf(finished)

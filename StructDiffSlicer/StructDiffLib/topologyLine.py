@@ -5,7 +5,7 @@ import numpy as np
 from StructDiffCore.domain import StructDiffError
 
 from .grids import gridOfImage, voxelsOf
-from .labelmaps import BINARY
+from .labelmaps import BINARY, readLabels
 from .segmentMeaning import labelsOfSegments
 from .translation import _
 
@@ -15,26 +15,25 @@ MARGIN = 3
 
 def topologyLine(labelMap, label):
     """Such as "LCA: 1 piece, 0 loops, 13 ends" for one label value of a label map; says so where the label is absent."""
-    return _line(labelMap.voxels, label, labelMap.geometry, labelMap.scheme)
+    from StructDiffCore.topology.line import line_of
+
+    return line_of(labelMap.voxels, label, labelMap.geometry, labelMap.scheme)
 
 
 def lineOfSegment(segmentationNode, segmentId):
     """The same straight from the scene after a stroke: only the box around the segment is looked at."""
-    labels, scheme = labelsOfSegments(segmentationNode)
+    labels, _scheme = labelsOfSegments(segmentationNode)
     if segmentId not in labels:
         raise StructDiffError(_("the segment is gone"), _("choose another"))
-    segmentation = segmentationNode.GetSegmentation()
-    image = segmentation.GetSegment(segmentId).GetRepresentation(BINARY)
-    if image is None:
-        raise StructDiffError(_("the segment has no voxels of its own"), _("edit it in the Segment Editor first"))
-    stored, wanted = segmentation.GetSegment(segmentId).GetLabelValue(), labels[segmentId][0].value
-    voxels = voxelsOf(image)
-    box = boxAround(voxels, stored)
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    image = segment.GetRepresentation(BINARY)
+    label = labels[segmentId][0]
+    box = None if image is None else boxAround(voxelsOf(image), segment.GetLabelValue())
     if box is None:
-        return _("{name}: empty").format(name=labels[segmentId][0].name)
-    crop = np.where(voxels[box] == stored, wanted, 0).astype(np.uint8 if wanted < 256 else np.uint16)
-    grid = gridOfImage(image).cropped(tuple(side.start for side in box), crop.shape)
-    return _line(crop, wanted, grid, scheme)
+        return _("{name}: empty").format(name=label.name)
+    grid = gridOfImage(image).cropped(tuple(side.start for side in box), tuple(side.stop - side.start for side in box))
+    around = readLabels(segmentationNode, grid)
+    return topologyLine(around, label.value)
 
 
 def boxAround(voxels, value):
@@ -50,9 +49,3 @@ def boxAround(voxels, value):
         planes = planes[(slice(None),) * axis + (slice(int(inside[0]), int(inside[-1]) + 1),)]
         sides.append(slice(cut.start, min(cut.stop, voxels.shape[2 - axis])))
     return sides[2], sides[1], sides[0]
-
-
-def _line(voxels, value, geometry, scheme):
-    from StructDiffCore.topology.line import line_of
-
-    return line_of(voxels, value, geometry, scheme)
