@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from StructDiffCore.domain import StructDiffError, Volume
+from StructDiffCore.domain import ImageMaskPair, StructDiffError, Volume
 
 SAMPLE = 2_000_000
 """Voxels looked at; an even grid of them."""
@@ -76,3 +76,26 @@ def _refuse_without_negatives(facts: IntensityFacts, name: str) -> None:
             "if it is a CT, subtract 1024 (apply the rescale intercept)",
         )
     raise StructDiffError(f"{name} is no CT in HU: {facts.words} and nothing lies below 0 (an MR?)", "give a CT in HU")
+
+
+COARSE_MM = 1.5
+"""A coronary artery is 1 to 4 mm wide."""
+UNENHANCED_HU = 150.0
+"""Coronary lumens of a contrast-enhanced CT angiogram lie above."""
+
+
+def plain_warnings(pair: ImageMaskPair) -> list[str]:
+    """What a user should know before taking this pair as a template, in words; nothing is refused here."""
+    told = []
+    try:
+        check_hu(pair.image, "the image")
+    except StructDiffError as refusal:
+        told.append(f"{refusal.fact}: {refusal.remedy}")
+    if max(pair.geometry.spacing) > COARSE_MM:
+        told.append(f"voxels up to {max(pair.geometry.spacing):.2g} mm apart blur thin vessels")
+    thin = [value for value in pair.mask.present if pair.mask.scheme[value].thin]
+    for value in thin:
+        median = float(np.median(pair.image.voxels[pair.mask.voxels == value]))
+        if median < UNENHANCED_HU:
+            told.append(f"{pair.mask.scheme[value].name} has a median of {median:.0f} HU: a scan without contrast medium?")
+    return told
