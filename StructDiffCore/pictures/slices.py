@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, Triple, Volume
 
 from .orientation import Turn
+from .overlay import BAR_INCH, Overlay, colour_bar, draw_overlay
 from .style import (
     FAINT,
     INCH_PER_ROW,
@@ -59,11 +60,12 @@ PLANES = (AXIAL, CORONAL, SAGITTAL)
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column of the picture: a volume, and the mask whose outlines are drawn on it."""
+    """One column of the picture: a volume, the mask whose outlines are drawn on it, and what is laid over it in colour."""
 
     title: str
     image: Volume
     outlines: LabelMap | None = None
+    overlay: Overlay | None = None
 
 
 def save_planes(
@@ -85,13 +87,16 @@ def save_planes(
     focus = _focus(focus_mm, geometry, turn, low, high)
     spacing = np.asarray(turn.spacing(geometry))
     values = _outlined_values(columns)
-    figure, grid = _laid_out(len(columns), (high - low) * spacing, len(values))
+    overlay = next((column.overlay for column in columns if column.overlay is not None), None)
+    figure, grid = _laid_out(len(columns), (high - low) * spacing, len(values), BAR_INCH if overlay else 0.0)
     for row, plane in enumerate(PLANES):
         for number, column in enumerate(columns):
             _draw(grid[row][number], plane, column, turn, low, high, focus, spacing, window)
         _name_plane(grid[row][0], plane, geometry, turn, focus)
     for number, column in enumerate(columns):
         grid[0][number].set_title(column.title, color=INK, fontsize=11, pad=8)
+    if overlay is not None:
+        colour_bar(figure, overlay)
     _write_notes(figure, columns, values, window, title)
     return save(figure, path)
 
@@ -121,12 +126,12 @@ def _focus(focus_mm: Triple | None, geometry: Geometry, turn: Turn, low: NDArray
     return np.clip(np.rint(index).astype(int), low, high - 1)
 
 
-def _laid_out(columns: int, size_mm: NDArray, names: int) -> tuple[Figure, list[list[Axes]]]:
-    """A figure whose rows have the planes' heights and whose columns the width of the widest plane."""
+def _laid_out(columns: int, size_mm: NDArray, names: int, right_in: float = 0.0) -> tuple[Figure, list[list[Axes]]]:
+    """A figure whose rows have the planes' heights and whose columns the width of the widest plane; ``right_in`` stays free."""
     width_mm = max(size_mm[plane.across] for plane in PLANES)
     heights = [size_mm[plane.up] for plane in PLANES]
     inch_per_mm = 3.1 / width_mm
-    width_in = 0.75 + columns * 3.2
+    width_in = 0.75 + columns * 3.2 + right_in
     body_in = sum(heights) * inch_per_mm + 0.3
     bottom_in = 0.4 + INCH_PER_ROW * legend_rows(width_in, names)
     total = body_in + bottom_in + 0.7
@@ -136,7 +141,7 @@ def _laid_out(columns: int, size_mm: NDArray, names: int) -> tuple[Figure, list[
         columns,
         height_ratios=heights,
         left=0.6 / width_in,
-        right=1 - 0.15 / width_in,
+        right=1 - (0.15 + right_in) / width_in,
         top=1 - 0.7 / total,
         bottom=bottom_in / total,
         wspace=0.04,
@@ -161,6 +166,8 @@ def _draw(
     height_mm, width_mm = np.array(image.shape) * spacing[[plane.up, plane.across]]
     extent = (0.0, width_mm, 0.0, height_mm)
     axes.imshow(image, cmap="gray", vmin=window.low, vmax=window.high, extent=extent, origin="lower", interpolation="bilinear")
+    if column.overlay is not None:
+        draw_overlay(axes, _slice(turn.voxels(column.overlay.volume.voxels), plane, low, high, focus), column.overlay, extent)
     if column.outlines is not None:
         labels = _slice(turn.voxels(column.outlines.voxels), plane, low, high, focus)
         _draw_outlines(axes, labels, column.outlines, width_mm, height_mm)

@@ -14,10 +14,11 @@ from .devices import chosen_device
 from .models import load_system
 from .result_folder import ResultFolder
 from .sample_files import Sample, bytes_needed, write_sample
-from .synthesize import prepared_for, sampled
+from .synthesize import prepared_for, sampled, told_confidence
 from .verdict import intensity_verdict
 
 if TYPE_CHECKING:
+    from StructDiffCore.synthesis.result import Synthesis
     from StructDiffCore.topology.report import TopologyReport
 
 NAME = "sample-000"
@@ -58,7 +59,7 @@ def run(job: Job) -> Iterator[Event]:
         )
         with folder.result(NAME) as partial:
             _write(partial, sample, case)
-    yield Event("finished", _told(folder.path / NAME, verdict, topology))
+    yield Event("finished", _told(folder.path / NAME, verdict, topology, synthesis))
 
 
 def _mark(case: DemoCase) -> Any:
@@ -86,8 +87,10 @@ def _write(folder: Path, sample: Sample, case: DemoCase) -> None:
     write_sample(folder, sample)
 
 
-def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport) -> dict[str, Any]:
-    pictures = [str(place / "pictures" / name) for name in ("planes.png", "lad_curved.png", "mask_3d.png")]
+def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport, synthesis: Synthesis) -> dict[str, Any]:
+    confidence = told_confidence(place, synthesis)
+    drawn = ("planes.png", "lad_curved.png", "mask_3d.png", *(("confidence.png",) if confidence["confidence"] else ()))
+    pictures = [str(place / "pictures" / name) for name in drawn]
     return {
         "out": str(place.parent),
         "image": str(place / "image.nii.gz"),
@@ -96,9 +99,11 @@ def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport) -> dic
         "trees": topology.lines(),
         "topology": topology.verdict,
         "quality": verdict["verdict"],
+        **confidence,
         "summary": [
             DISCLAIMER,
             *topology.lines(),
+            confidence["confidence_words"],
             f"CT volume: {place / 'image.nii.gz'}",
             "pictures:",
             *(f"  {picture}" for picture in pictures),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from StructDiffCore.config.devices import checked_device_name
 from StructDiffCore.domain import StructDiffError
 
+from .torch_check import require_torch
+
 if TYPE_CHECKING:
     import torch
 
@@ -24,10 +26,14 @@ class DeviceCheck:
 
 
 def chosen_device(name: str) -> torch.device:
-    """The torch device behind auto, cpu, cuda, cuda:N or mps; refuses one that is not there (category ``device``)."""
+    """The torch device behind auto, cpu, cuda, cuda:N or mps; refuses one that is not there (category ``device``).
+
+    The first use of torch in every verb that needs it: one that is missing or half-installed is refused here.
+    """
+    checked_device_name(name)
+    require_torch()
     import torch
 
-    checked_device_name(name)
     there = available_names()
     if name == "auto":
         return torch.device(there[0])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
@@ -21,8 +21,12 @@ from StructDiffCore.config.devices import checked_device_name
 from StructDiffCore.config.messages import Event, Job, progress
 from StructDiffCore.config.presets import DEFAULT_MODEL
 
+from .estimate import estimate_run, store_machine
+from .torch_check import REMEDY, torch_fault
+
 PACKAGES = ("torch", "monai", "numpy", "scipy", "SimpleITK", "numba", "scikit-image", "networkx", "safetensors", "matplotlib")
 GIB = 2**30
+USUAL_SHAPE = (128, 128, 128)
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,41 @@ class Check:
 
 
 def run(job: Job) -> Iterator[Event]:
-    """Yield ``finished`` with ``checks`` (state, what, found) and ``ok`` (nothing is missing)."""
+    """Yield ``finished`` with ``checks`` (state, what, found), ``ok`` (nothing is missing) and ``machine`` (None without torch).
+
+    The machine's findings are kept in the user's cache folder for the estimates of later runs.
+    """
     checked_device_name(job.device)
     stages = (_software, _machine, _devices, _weights)
     checks: list[Check] = []
     for done, stage in enumerate(stages):
-        yield progress("examining", done, len(stages))
+        yield progress("examining", done, len(stages) + 1)
         checks += stage(job)
+    yield progress("timing the network", len(stages), len(stages) + 1)
+    machine = _timed_machine(job)
+    checks += _speed(machine)
     healthy = all(check.state != "missing" for check in checks)
-    yield Event("finished", {"ok": healthy, "checks": [asdict(check) for check in checks]})
+    yield Event("finished", {"ok": healthy, "checks": [asdict(check) for check in checks], "machine": machine})
+
+
+def _timed_machine(job: Job) -> dict[str, Any] | None:
+    if torch_fault():
+        return None
+    from .devices import checked_devices, chosen_device
+    from .machine import free_bytes, machine_of
+
+    devices = [{**asdict(device), "free_bytes": free_bytes(device.name)} for device in checked_devices()]
+    machine = machine_of(chosen_device(job.device), devices)
+    store_machine(machine)
+    return machine
+
+
+def _speed(machine: dict[str, Any] | None) -> list[Check]:
+    """What a volume of common size takes."""
+    if machine is None or machine["rate"] is None:
+        return []
+    told = estimate_run(USUAL_SHAPE, USUAL_SHAPE, machine=machine)
+    return [Check("ok", "one 128 x 128 x 128 volume", f"{told} (preset standard, on {machine['device']})")]
 
 
 def _software(job: Job) -> list[Check]:
@@ -70,13 +100,11 @@ def _machine(job: Job) -> list[Check]:
 
 def largest_cube(available_bytes: int) -> int:
     """Edge in voxels (a multiple of 16) of the largest cube, its template as large, that a synthesis fits into this memory."""
-    import torch
-
     from StructDiffCore.config.settings import SynthesisSettings
-    from StructDiffCore.synthesis.ladder import memory_needed
+    from StructDiffCore.synthesis.memory import memory_needed
 
     edge = 0
-    while memory_needed((edge + 16,) * 3, (edge + 16) ** 3, SynthesisSettings(), torch.bfloat16).total <= available_bytes:
+    while memory_needed((edge + 16,) * 3, (edge + 16) ** 3, SynthesisSettings(), "bfloat16").total <= available_bytes:
         edge += 16
     return edge
 
@@ -89,10 +117,10 @@ def _fit() -> Check:
 
 
 def _devices(job: Job) -> list[Check]:
-    try:
-        import torch
-    except ImportError:
-        return []
+    if fault := torch_fault():
+        return [Check("missing", "torch works", f"{fault}; {REMEDY}")]
+    import torch
+
     from .devices import checked_devices, chosen_device
 
     chosen = chosen_device(job.device)

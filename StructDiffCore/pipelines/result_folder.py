@@ -82,6 +82,16 @@ class ResultFolder:
             shutil.rmtree(partial, ignore_errors=True)
             raise
 
+    @contextlib.contextmanager
+    def previews(self) -> Iterator[Path]:
+        """A hidden folder for pictures of the running work, removed at the end; a killed run's is cleared like its results."""
+        place = self.path / f".preview.{os.getpid()}{PARTIAL_SUFFIX}"
+        place.mkdir(exist_ok=True)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
     def _swap_in(self, partial: Path, final: Path) -> None:
         """Rename, moving an earlier result out of the way first."""
         if final.exists():

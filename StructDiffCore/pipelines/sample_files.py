@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from StructDiffCore import __version__
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 from StructDiffCore.domain import LabelMap, Triple, Volume
 from StructDiffCore.io.atomic import write_text
-from StructDiffCore.io.files import write_label_map, write_volume
+from StructDiffCore.io.files import write_float_volume, write_label_map, write_volume
+from StructDiffCore.pictures.overlay import Overlay
 from StructDiffCore.pictures.slices import Column, save_planes
 from StructDiffCore.pictures.surface_page import Mark, save_surface
 from StructDiffCore.topology.report import TopologyReport
@@ -26,8 +28,14 @@ if TYPE_CHECKING:
     from StructDiffCore.synthesis.result import Synthesis
 
 MASK_PICTURE = "mask_3d.png"
-BYTES_PER_VOXEL = 6
-"""Two compressed int16 volumes and a mask, at worst."""
+CONFIDENCE = "confidence.nii.gz"
+CONFIDENCE_WORTH = (
+    "confidence.nii.gz tells where the generator's own estimates vary (standard deviation in HU); "
+    "whether it is large where the volume is wrong has not been measured yet."
+)
+"""What a person must know before trusting the map."""
+BYTES_PER_VOXEL = 10
+"""Two compressed int16 volumes, a mask and a float32 map, at worst."""
 PICTURES_BYTES = 8 * 2**20
 
 
@@ -56,10 +64,12 @@ def bytes_needed(target: LabelMap, samples: int) -> int:
 
 
 def write_sample(folder: Path, sample: Sample) -> None:
-    """Write image.nii.gz, image_clean.nii.gz, mask.nii.gz, pictures/ and, last, manifest.json into an empty folder."""
+    """Write both images, mask, confidence map (where there is one), pictures/ and, last, manifest.json into an empty folder."""
     write_volume(sample.synthesis.noisy, folder / "image.nii.gz")
     write_volume(sample.synthesis.clean, folder / "image_clean.nii.gz")
     write_label_map(sample.target, folder / "mask.nii.gz")
+    if sample.synthesis.uncertainty is not None:
+        write_float_volume(sample.synthesis.uncertainty.deviation_hu, folder / CONFIDENCE)
     _draw(folder / "pictures", sample)
     write_text(folder / "manifest.json", json.dumps(manifest(sample), indent=2) + "\n")
 
@@ -75,8 +85,24 @@ def manifest(sample: Sample) -> dict[str, Any]:
         **sample.synthesis.record,
         "topology": sample.topology.as_dict(),
         "quality": dict(sample.verdict),
-        "files": {"image": "image.nii.gz", "image_clean": "image_clean.nii.gz", "mask": "mask.nii.gz"},
+        "confidence": confidence_record(sample),
+        "files": _files(sample),
     }
+
+
+def confidence_record(sample: Sample) -> dict[str, Any] | None:
+    """How the confidence map was made, what it holds and what it is worth; None where there is none."""
+    made = sample.synthesis.uncertainty
+    if made is None:
+        return None
+    deviation, labels = made.deviation_hu.voxels, sample.target.voxels
+    medians = {sample.target.scheme[v].name: round(float(np.median(deviation[labels == v])), 2) for v in sample.target.present}
+    return {**made.record, "unit": "HU, standard deviation", "worth": CONFIDENCE_WORTH, "median_hu": medians}
+
+
+def _files(sample: Sample) -> dict[str, str]:
+    files = {"image": "image.nii.gz", "image_clean": "image_clean.nii.gz", "mask": "mask.nii.gz"}
+    return files if sample.synthesis.uncertainty is None else {**files, "confidence": CONFIDENCE}
 
 
 def software() -> dict[str, str]:
@@ -111,7 +137,20 @@ def _draw(folder: Path, sample: Sample) -> None:
     seed = sample.synthesis.record["seed"]
     title = f"{sample.words}, seed {seed}"
     save_planes(folder / "planes.png", columns, sample.focus_mm, shown=target, title=title)
+    _draw_confidence(folder / "confidence.png", sample)
     if sample.mask_picture is not None:
         shutil.copyfile(sample.mask_picture, folder / MASK_PICTURE)
     else:
         save_surface(folder / MASK_PICTURE, target, marks=sample.marks, title="The mask asked for")
+
+
+def _draw_confidence(path: Path, sample: Sample) -> None:
+    """The map over the scan in its fixed window."""
+    made, target, scan = sample.synthesis.uncertainty, sample.target, sample.synthesis.noisy
+    if made is None:
+        return
+    low, high = CONFIDENCE_WINDOW_HU
+    overlay = Overlay(made.deviation_hu, low, high, "standard deviation of the estimates (HU)")
+    columns = (Column(sample.words, scan, target), Column(f"confidence: {made.record['method']}", scan, None, overlay))
+    title = "Where the generator's estimates vary; not yet compared with true errors"
+    save_planes(path, columns, sample.focus_mm, shown=target, title=title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from StructDiffCore.domain import LabelMap, StructDiffError, Template
 from .background import Emit, stream
 from .devices import chosen_device
 from .models import load_system
+from .previews import Previews, preview
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
-from .sample_files import MASK_PICTURE, Sample, bytes_needed, write_sample
+from .sample_files import CONFIDENCE, CONFIDENCE_WORTH, MASK_PICTURE, Sample, bytes_needed, write_sample
 from .verdict import intensity_verdict
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from StructDiffCore.synthesis.prepared import Prepared
     from StructDiffCore.synthesis.result import Synthesis
+    from StructDiffCore.synthesis.running_estimate import RunningEstimate
     from StructDiffCore.systems.structdiff import StructDiff
 
 STAGE = "synthesising"
@@ -93,7 +96,7 @@ def sampled(
     number: int = 0,
     of: int = 1,
 ) -> Generator[Event, None, Synthesis]:
-    """One volume, with an event after every network call; the cancel file stops it there."""
+    """One volume, with an event after every network call and now and then a preview; the cancel file stops it there."""
     from StructDiffCore.synthesis.synthesize import sample
 
     clock = RemainingTime()
@@ -103,13 +106,28 @@ def sampled(
             folder.refuse_cancelled()
             emit(progress(STAGE, number * total + done, of * total, clock.tick(done, total * (of - number))))
 
-        seed = seed_of_sample(generator.seed, number)
+        def on_estimate(estimate: RunningEstimate) -> None:
+            if (shown := looks.event(estimate)) is not None:
+                emit(shown)
+
+        def on_message(words: str) -> None:
+            emit(log(words))
+
         return sample(
-            system, prepared, generator.settings, seed, device, on_step=on_step, on_message=lambda words: emit(log(words))
+            system,
+            prepared,
+            generator.settings,
+            seed_of_sample(generator.seed, number),
+            device,
+            on_step=on_step,
+            on_message=on_message,
+            on_estimate=on_estimate,
         )
 
     yield progress(STAGE, number, of)
-    return (yield from stream(work))
+    with folder.previews() as place:
+        looks = Previews.of(place, prepared, number)
+        return (yield from stream(work))
 
 
 def _samples(
@@ -132,7 +150,8 @@ def _samples(
         with folder.result(name) as partial:
             drawn = folder.path / "sample-000" / "pictures" / MASK_PICTURE if told else None
             write_sample(partial, Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn))
-        yield Event("preview", {"path": str(folder.path / name / "pictures" / "planes.png")})
+        steps = request.generator.settings.steps
+        yield preview(folder.path / name / "pictures" / "planes.png", number, steps, steps, final=True)
         told.append(_told(folder, name, synthesis, verdict, topology.verdict))
     return told
 
@@ -148,7 +167,16 @@ def _told(folder: ResultFolder, name: str, synthesis: Synthesis, verdict: Mappin
         "quality": verdict["verdict"],
         "off": verdict["off"],
         "topology": topology,
+        **told_confidence(place, synthesis),
     }
+
+
+def told_confidence(place: Path, synthesis: Synthesis) -> dict[str, Any]:
+    """Where a sample's confidence map lies (None where there is none), how it was made and what it is worth."""
+    made = synthesis.uncertainty
+    if made is None:
+        return {"confidence": None, "confidence_words": "no confidence map was made", "ssv": "off"}
+    return {"confidence": str(place / CONFIDENCE), "confidence_words": CONFIDENCE_WORTH, "ssv": made.record["method"]}
 
 
 def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
@@ -159,6 +187,7 @@ def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
         lines.append(f"{sample['image']}  seed {sample['seed']}, quality {sample['quality']}{remark}")
     return [
         *lines,
+        *([CONFIDENCE_WORTH] if any(sample["confidence"] for sample in made) else []),
         f"pictures: {folder.path}/sample-*/pictures",
         "These volumes are synthetic: never use them as a patient's scan.",
     ]

@@ -1,4 +1,4 @@
-"""Memory: what a synthesis needs, said before it starts, and the rungs to climb down when memory runs out."""
+"""Memory: volumes that cannot fit are refused before the start, and the rungs to climb down when memory runs out."""
 
 from __future__ import annotations
 
@@ -14,47 +14,18 @@ import torch
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError
 
-TARGET_BYTES_PER_VOXEL = 48
-"""Whole-volume arrays at the peak: labels, aligned template, slots, sampler state, noise."""
-TEMPLATE_BYTES_PER_VOXEL = 100
-"""Reading a template's region codes and noise."""
-MOST_VOXELS_READ = 24_000_000
-"""Of a larger template, a slab of this size is read."""
-TILE_BYTES_PER_VOXEL = {torch.float32: 800, torch.bfloat16: 400}
-"""The network at work on one tile (bfloat16 measured: 330)."""
-PROGRAM_BYTES = 700 * 2**20
-"""Libraries and weights."""
+from .memory import memory_needed
+
 SMALLEST_TILE = 32
 ALLOCATOR_WORDS = ("not enough memory", "out of memory", "can't allocate memory", "defaultcpuallocator")
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class MemoryEstimate:
-    """Bytes that a synthesis needs at its peak."""
-
-    volume: int
-    tile: int
-    cache: int
-
-    @property
-    def total(self) -> int:
-        return self.volume + self.tile + self.cache
-
-
-def memory_needed(shape: Sequence[int], template_voxels: int, settings: SynthesisSettings, dtype: torch.dtype) -> MemoryEstimate:
-    """Estimate for a target of ``shape`` voxels, beyond what the program itself holds."""
-    voxels = int(shape[0]) * int(shape[1]) * int(shape[2])
-    whole = max(voxels * TARGET_BYTES_PER_VOXEL, min(template_voxels, MOST_VOXELS_READ) * TEMPLATE_BYTES_PER_VOXEL)
-    tile_voxels = min(settings.tile, shape[0]) * min(settings.tile, shape[1]) * min(settings.tile, shape[2])
-    return MemoryEstimate(whole, int(tile_voxels) * TILE_BYTES_PER_VOXEL[dtype], settings.feature_cache_mib * 2**20)
-
-
 def refuse_what_cannot_fit(shape: Sequence[int], template_voxels: int, available: int | None = None) -> None:
     """Raise StructDiffError (bad input) if not even the smallest tile without a cache fits into the machine's free memory."""
-    smallest = SynthesisSettings(tile=SMALLEST_TILE, overlap=16, feature_cache_mib=0)
-    needed = memory_needed(shape, template_voxels, smallest, torch.bfloat16).total
+    smallest = SynthesisSettings(tile=SMALLEST_TILE, overlap=16, feature_cache_mib=0, ssv="off")
+    needed = memory_needed(shape, template_voxels, smallest, "bfloat16").total
     free = available_bytes() if available is None else available
     if needed > free:
         raise StructDiffError(

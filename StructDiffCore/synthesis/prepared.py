@@ -19,7 +19,8 @@ from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
 from StructDiffCore.preprocess.sanity import check_hu
 
 from .acquisition_noise import axial_axis
-from .ladder import MOST_VOXELS_READ, refuse_what_cannot_fit
+from .ladder import refuse_what_cannot_fit
+from .memory import MOST_VOXELS_READ
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from StructDiffCore.diffusion.sampling import SamplingStep, last_clean
 from StructDiffCore.domain import Geometry, Volume
 
 from .running_variance import RunningVariance
+from .ssv_calls import skipped_calls
 
 DECIDING_SIGMA = (0.3, 5.0)
 """Noise levels, in units of the residual's spread, between which an estimate makes up its mind.
@@ -134,8 +135,7 @@ def skipped_levels(steps: int, rng: np.random.Generator) -> list[Level]:
     """A grid of half of ``steps`` levels (three at least): the noisiest, the last, and between them random deciding ones."""
     fine = log_snr_levels(FINE_LEVELS)
     deciding = [level for level in fine if is_deciding(level)]
-    inner = min(max(1, steps // 2 - 2), len(deciding))
-    chosen = sorted(rng.choice(len(deciding), inner, replace=False))
+    chosen = sorted(rng.choice(len(deciding), skipped_calls(steps) - 2, replace=False))
     return [fine[0], *(deciding[index] for index in chosen), *fine[-2:]]
 
 

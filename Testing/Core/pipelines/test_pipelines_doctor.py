@@ -4,7 +4,6 @@ import hashlib
 import json
 
 import pytest
-import torch
 
 from StructDiffCore.cli.main import main
 from StructDiffCore.config.messages import Job
@@ -12,7 +11,23 @@ from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.pipelines import doctor
 from StructDiffCore.pipelines.devices import available_names, checked_devices, chosen_device
 from StructDiffCore.pipelines.doctor import largest_cube
-from StructDiffCore.synthesis.ladder import memory_needed
+from StructDiffCore.pipelines.estimate import stored_machine
+from StructDiffCore.synthesis.memory import memory_needed
+
+
+RATE = {"precision": "float32", "call_s_per_mvoxel": 1.0, "encode_s_per_mvoxel": 0.5, "feature_bytes_per_voxel": 32.0}
+
+
+@pytest.fixture(autouse=True)
+def a_cache_of_its_own(tmp_path, monkeypatch):
+    """Doctor notes what it measured: never in the home of whoever runs the tests."""
+    monkeypatch.setattr("StructDiffCore.pipelines.estimate.cache_folder", lambda: tmp_path / "cache")
+
+
+@pytest.fixture(autouse=True)
+def a_known_rate(monkeypatch):
+    """The network is timed in a test of its own."""
+    monkeypatch.setattr("StructDiffCore.pipelines.machine.measured_rate", lambda system, device: RATE)
 
 
 def test_the_document_names_packages_devices_and_weights(capsys):
@@ -23,6 +38,24 @@ def test_the_document_names_packages_devices_and_weights(capsys):
     assert any(name.startswith("device cpu") for name in what)
     assert any(name.startswith("weights") for name in what)
     assert told["ok"] == all(check["state"] != "missing" for check in told["checks"])
+
+
+def test_the_document_tells_the_machine_and_it_is_kept_for_later(capsys):
+    assert main(["doctor", "--json", "--device", "cpu"]) == 0
+    told = json.loads(capsys.readouterr().out)["machine"]
+    assert told["device"] == "cpu"
+    assert told["rate"] == RATE
+    assert told["free_bytes"] > 0
+    assert [device["name"] for device in told["devices"]][-1] == "cpu"
+    assert stored_machine() == told
+
+
+def test_a_home_that_cannot_be_written_spoils_nothing(capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr("StructDiffCore.pipelines.estimate.cache_folder", lambda: tmp_path / "file" / "cache")
+    assert main(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["machine"]["rate"] == RATE
+    assert stored_machine() is None
 
 
 def test_the_table_fits_a_terminal_and_has_no_markup(capsys):
@@ -53,7 +86,7 @@ def test_a_device_that_is_not_there_is_refused(capsys):
 def test_the_largest_cube_just_fits():
     available = 4 * 2**30
     edge = largest_cube(available)
-    need = [memory_needed((n, n, n), n**3, SynthesisSettings(), torch.bfloat16).total for n in (edge, edge + 16)]
+    need = [memory_needed((n, n, n), n**3, SynthesisSettings(), "bfloat16").total for n in (edge, edge + 16)]
     assert edge % 16 == 0
     assert need[0] <= available < need[1]
 

@@ -13,7 +13,8 @@ from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import Geometry, StructDiffError
 from StructDiffCore.measures.noise import NoiseModel, fit_noise
 from StructDiffCore.synthesis.acquisition_noise import sample_noise
-from StructDiffCore.synthesis.ladder import Rung, climb_down, ladder, memory_needed, refuse_what_cannot_fit
+from StructDiffCore.synthesis.ladder import Rung, climb_down, ladder, refuse_what_cannot_fit
+from StructDiffCore.synthesis.memory import memory_needed
 
 SHAPE = (80, 84, 72)
 BANDS = (0.05, 0.2, 0.35, 0.5, 0.62)
@@ -81,7 +82,7 @@ def test_a_volume_that_cannot_fit_is_refused_with_numbers():
 
 def test_memory_grows_with_the_tile_and_the_volume():
     def needed(shape, tile):
-        return memory_needed(shape, 1, SynthesisSettings(tile=tile), torch.float32).total
+        return memory_needed(shape, 1, SynthesisSettings(tile=tile), "float32").total
 
     assert needed((256,) * 3, 128) > needed((256,) * 3, 64) > needed((128,) * 3, 64)
 

@@ -1,6 +1,5 @@
 """SSV: closed forms on a linear-Gaussian denoiser, Welford against numpy, the same job the same map."""
 
-import gc
 import weakref
 from itertools import pairwise
 
@@ -182,7 +181,6 @@ def test_no_paths_result_is_kept(paths):
 
     def denoiser(noisy, level):
         nonlocal most
-        gc.collect()
         most = max(most, sum(result() is not None for result in alive))
         clean = noisy / (1 + level.sigma**2)
         alive.append(weakref.ref(clean))
@@ -199,7 +197,6 @@ def test_the_trajectory_keeps_no_estimate():
         alive.append(weakref.ref(clean))
         spread.watch(SamplingStep(index, 12, level, clean, clean))
     del clean
-    gc.collect()
     assert [result() for result in alive] == [None] * 12
 
 
