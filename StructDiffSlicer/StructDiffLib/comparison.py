@@ -2,6 +2,8 @@
 
 LAYOUT = 8150
 """Number of the comparison layout, far from Slicer's own."""
+GROUP = 8
+"""View group of the six views: linked among themselves, not with Slicer's others."""
 PLANES = ("Axial", "Coronal", "Sagittal")
 LETTERS = {"Axial": "R", "Coronal": "G", "Sagittal": "Y"}
 BEFORE = "StructDiff.LayoutBefore"
@@ -22,7 +24,7 @@ def _row(side):
         f'<item><view class="vtkMRMLSliceNode" singletontag="{name}">'
         f'<property name="orientation" action="default">{plane}</property>'
         f'<property name="viewlabel" action="default">{side[0]}{LETTERS[plane]}</property>'
-        f'<property name="viewgroup" action="default">0</property></view></item>'
+        f'<property name="viewgroup" action="default">{GROUP}</property></view></item>'
         for name, plane in zip(viewNames(side), PLANES)
     )
     return f'<item><layout type="horizontal">{views}</layout></item>'

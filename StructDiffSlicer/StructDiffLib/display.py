@@ -1,11 +1,11 @@
 """Display: outline of the mask, confidence over the volume with its legend, volume rendering, the next uncertain spot."""
 
 import numpy as np
-import slicer
 import vtk
 
 from StructDiffCore.domain import StructDiffError
 
+from .colourLegend import showLegend
 from .comparison import compareLayout, restoreLayout
 from .grids import geometryOf, voxelsOf
 from .surfaceColours import colourSurface
@@ -82,21 +82,6 @@ def hideConfidence(scene, compositeNodes=None):
     """Take the confidence away from the slices; the volume under it stays."""
     for composite in _composites(scene, compositeNodes):
         composite.SetForegroundVolumeID(None)
-
-
-def showLegend(scene, confidenceNode, on=True):
-    """The colour legend of the confidence in every view; answers its node, None where it is off and was never on."""
-    displayNode = confidenceNode.GetDisplayNode()
-    legend = slicer.vtkSlicerColorLogic.GetColorLegendDisplayNode(confidenceNode)
-    if legend is None and on:
-        legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(displayNode)
-    if legend is None:
-        return None
-    legend.SetVisibility(on)
-    legend.SetTitleText(_("standard deviation, HU"))
-    legend.SetLabelFormat("%.0f")
-    legend.SetNumberOfLabels(5)
-    return legend
 
 
 def renderVolume(volumeRenderingLogic, volumeNode, on=True, presetName="CT-Cardiac3"):

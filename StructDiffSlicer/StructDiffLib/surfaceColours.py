@@ -1,13 +1,19 @@
 """The vessel surface coloured by how unsure the model was there."""
 
+import numpy as np
 import slicer
 import vtk
 
-from .labelmaps import SURFACE
-from .segmentMeaning import labelsOfSegments
+from .colourLegend import showLegend
+from .grids import fill, geometryOf
+from .labelmaps import readLabels
 
 ARRAY = "standard deviation HU"
 ROLE = "StructDiff.Role"
+PAD = 2
+SOFTNESS_VOXELS = 0.7
+LEVEL = 0.3
+"""Below one half, so that a vessel one voxel wide keeps its surface."""
 MODEL_REFERENCE = "StructDiff.confidenceSurface"
 
 
@@ -29,78 +35,75 @@ def colourSurface(scene, segmentationNode, confidenceNode, on=True, windowHU=60.
     modelNode.SetAndObservePolyData(probedSurface(segmentationNode, confidenceNode))
     modelNode.CreateDefaultDisplayNodes()
     _colour(modelNode.GetDisplayNode(), colourNode or confidenceNode.GetDisplayNode().GetColorNode(), windowHU)
+    showLegend(scene, modelNode)
     segmentationNode.GetDisplayNode().SetVisibility3D(False)
     return modelNode
 
 
 def probedSurface(segmentationNode, confidenceNode):
-    """The joined surface of the vessels, in world mm, with the confidence at each point (linear) as point data."""
-    segmentation = segmentationNode.GetSegmentation()
-    if not segmentation.ContainsRepresentation(SURFACE):
-        segmentation.CreateRepresentation(SURFACE)
-    append = vtk.vtkAppendPolyData()
-    for name in _vessels(segmentationNode):
-        surface = vtk.vtkPolyData()
-        segmentationNode.GetClosedSurfaceRepresentation(name, surface)
-        append.AddInputData(surface)
-    append.Update()
-    return _probed(append.GetOutput(), segmentationNode, confidenceNode)
+    """The joined surface of the vessels, in world mm, with the confidence at each point (linear) as point data.
+
+    Drawn from the voxels, softened a little: Slicer's own smoothing makes vessels of one or two voxels vanish.
+    """
+    labelMap = readLabels(segmentationNode)
+    values = [value for value in labelMap.present if labelMap.scheme[value].thin] or list(labelMap.present)
+    inside = np.isin(labelMap.voxels, values)
+    box = _boxAround(inside)
+    grid = labelMap.geometry.cropped(tuple(side.start - PAD for side in box), tuple(s.stop - s.start + 2 * PAD for s in box))
+    return _probed(_surface(np.pad(inside[box], PAD)), grid, confidenceNode)
 
 
-def _vessels(segmentationNode):
-    labels, _scheme = labelsOfSegments(segmentationNode)
-    thin = [name for name, (label, _known) in labels.items() if label.thin]
-    return thin or list(labels)
+def _boxAround(inside):
+    sides = []
+    for axis in range(3):
+        held = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        sides.append(slice(int(held[0]), int(held[-1]) + 1))
+    return tuple(sides)
 
 
-def _probed(surface, segmentationNode, confidenceNode):
-    """vtkProbeFilter works in the volume's index space, where its image lies on an axis-parallel unit grid."""
-    toIndex = vtk.vtkTransform()
-    toIndex.SetMatrix(_worldToIndex(confidenceNode))
-    toIndex.Concatenate(_nodeToWorld(segmentationNode))
-    inIndex = vtk.vtkTransformPolyDataFilter()
-    inIndex.SetTransform(toIndex)
-    inIndex.SetInputData(surface)
+def _surface(inside):
+    """Surface of a boolean array (i, j, k), in its index space."""
+    image = vtk.vtkImageData()
+    fill(image, inside.astype(np.float32))
+    soften = vtk.vtkImageGaussianSmooth()
+    soften.SetInputData(image)
+    soften.SetStandardDeviation(SOFTNESS_VOXELS)
+    contour = vtk.vtkFlyingEdges3D()
+    contour.SetInputConnection(soften.GetOutputPort())
+    contour.SetValue(0, LEVEL)
+    contour.ComputeNormalsOn()
+    contour.ComputeScalarsOff()
+    contour.Update()
+    return contour.GetOutput()
+
+
+def _probed(surface, grid, confidenceNode):
+    """vtkProbeFilter works in the confidence's index space, where its image lies on an axis-parallel unit grid."""
+    world = _carried(surface, grid.affine)
     probe = vtk.vtkProbeFilter()
-    probe.SetInputConnection(inIndex.GetOutputPort())
+    probe.SetInputData(_carried(world, np.linalg.inv(geometryOf(confidenceNode).affine)))
     probe.SetSourceData(confidenceNode.GetImageData())
     probe.Update()
     values = probe.GetOutput().GetPointData().GetScalars()
     values.SetName(ARRAY)
-    coloured = vtk.vtkPolyData()
-    coloured.ShallowCopy(surface)
-    coloured.GetPointData().AddArray(values)
-    coloured.GetPointData().SetActiveScalars(ARRAY)
-    return _hardened(coloured, segmentationNode)
+    world.GetPointData().AddArray(values)
+    world.GetPointData().SetActiveScalars(ARRAY)
+    return world
 
 
-def _hardened(surface, segmentationNode):
-    if segmentationNode.GetParentTransformNode() is None:
-        return surface
-    harden = vtk.vtkTransformPolyDataFilter()
+def _carried(surface, affine):
+    """The surface moved by a 4x4 matrix."""
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy(np.asarray(affine, float).ravel())
     transform = vtk.vtkTransform()
-    transform.SetMatrix(_nodeToWorld(segmentationNode))
-    harden.SetTransform(transform)
-    harden.SetInputData(surface)
-    harden.Update()
-    return harden.GetOutput()
-
-
-def _worldToIndex(volumeNode):
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetRASToIJKMatrix(matrix)
-    fromWorld = _nodeToWorld(volumeNode)
-    fromWorld.Invert()
-    vtk.vtkMatrix4x4.Multiply4x4(matrix, fromWorld, matrix)
-    return matrix
-
-
-def _nodeToWorld(node):
-    matrix = vtk.vtkMatrix4x4()
-    parent = node.GetParentTransformNode()
-    if parent is not None:
-        parent.GetMatrixTransformToWorld(matrix)
-    return matrix
+    transform.SetMatrix(matrix)
+    carry = vtk.vtkTransformPolyDataFilter()
+    carry.SetTransform(transform)
+    carry.SetInputData(surface)
+    carry.Update()
+    moved = vtk.vtkPolyData()
+    moved.ShallowCopy(carry.GetOutput())
+    return moved
 
 
 def _colour(displayNode, colourNode, windowHU):

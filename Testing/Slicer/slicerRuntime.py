@@ -4,11 +4,13 @@ import slicer
 import vtk
 
 LOGICS = {
-    "segmentations": "vtkSlicerSegmentationsModuleLogic",
-    "sequences": "vtkSlicerSequencesLogic",
-    "subjectHierarchy": "vtkSlicerSubjectHierarchyModuleLogic",
-    "volumeRendering": "vtkSlicerVolumeRenderingLogic",
-    "volumes": "vtkSlicerVolumesLogic",
+    "colors": ("Colors", "vtkSlicerColorLogic"),
+    "segmentations": ("Segmentations", "vtkSlicerSegmentationsModuleLogic"),
+    "sequences": ("Sequences", "vtkSlicerSequencesLogic"),
+    "subjectHierarchy": ("SubjectHierarchy", "vtkSlicerSubjectHierarchyModuleLogic"),
+    "volumeRendering": ("VolumeRendering", "vtkSlicerVolumeRenderingLogic"),
+    "volumes": ("Volumes", "vtkSlicerVolumesLogic"),
+    "markups": ("Markups", "vtkSlicerMarkupsLogic"),
 }
 
 
@@ -16,6 +18,9 @@ class SlicerRuntime:
     """What the application would give SceneBridge; needs slicer-core alone."""
 
     def __init__(self):
+        window = vtk.vtkOutputWindow()
+        window.SetDisplayModeToAlwaysStdErr()
+        vtk.vtkOutputWindow.SetInstance(window)
         self.scene = slicer.vtkMRMLScene()
         self.appLogic = slicer.vtkSlicerApplicationLogic()
         self.appLogic.SetMRMLScene(self.scene)
@@ -24,11 +29,11 @@ class SlicerRuntime:
         self.appLogic.SetSliceLogics(vtk.vtkCollection())
         self.appLogic.SetViewLogics(vtk.vtkCollection())
         slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
-        self.logics = {name: self._logic(kind) for name, kind in LOGICS.items()}
+        self.logics = {name: self._logic(*kind) for name, kind in LOGICS.items()}
 
-    def _logic(self, kind):
+    def _logic(self, name, kind):
         logic = getattr(slicer, kind)()
-        logic.SetMRMLScene(self.scene)
         logic.SetMRMLApplicationLogic(self.appLogic)
-        self.appLogic.SetModuleLogic(kind.removeprefix("vtkSlicer").removesuffix("Logic").removesuffix("Module"), logic)
+        logic.SetMRMLScene(self.scene)
+        self.appLogic.SetModuleLogic(name, logic)
         return logic

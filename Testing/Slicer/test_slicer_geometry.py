@@ -131,7 +131,7 @@ def test_a_parent_transform_moves_the_grid(bridge, scene, a_small_mask, a_small_
     image, mask = bridge.addVolume(a_small_image, "image"), bridge.addSegmentation(a_small_mask, "mask")
     for node in (image, mask):
         node.SetAndObserveTransformNodeID(shift.GetID())
-    wanted = np.asarray(a_small_image.geometry.origin) + (12.5, 0, 0)
+    wanted = np.add(a_small_image.geometry.origin, (12.5, 0, 0))
     np.testing.assert_allclose(bridge.volumeOf(image).geometry.origin, wanted)
     moved = bridge.labelMapOf(mask)
     np.testing.assert_allclose(moved.geometry.origin, wanted)
