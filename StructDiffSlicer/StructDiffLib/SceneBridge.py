@@ -94,9 +94,9 @@ class SceneBridge:
                 self._refuseGone(source, what)
         return InputFiles(folder).write(self, maskNode, templateImage, templateMask)
 
-    def loadResults(self, finishedEvent, name):
+    def loadResults(self, finishedEvent, name, scheme=None):
         """Nodes for what a ``synthesize`` run left: volumes, confidence, mask, in one folder; several samples as a Sequence."""
-        return results.load(self, finishedEvent, name)
+        return results.load(self, finishedEvent, name, scheme)
 
     def addFindings(self, findings, name=None):
         """A point list with one point per finding that has a place, coloured by the worst severity, described in words."""

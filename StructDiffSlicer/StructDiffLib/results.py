@@ -1,5 +1,6 @@
 """Results: what a finished run left on the disk becomes nodes in a folder of the scene, several samples a Sequence."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +32,17 @@ class LoadedResults:
     """Item in the subject hierarchy."""
 
 
-def load(bridge, finished, name):
-    """Nodes for a ``finished`` event of ``synthesize``, in one folder; several samples as a Sequence."""
+def load(bridge, finished, name, scheme=None):
+    """Nodes for a ``finished`` event of ``synthesize``, in one folder; several samples as a Sequence.
+
+    ``scheme``: what the mask's values mean; without one, that of the manifest.
+    """
     from StructDiffCore.io.files import read_label_map, read_volume
 
     told = samplesOf(finished)
     volumes = [read_volume(sample["image"]) for sample in told]
     deviations = [read_volume(sample["confidence"]) for sample in told if sample.get("confidence")]
-    mask = read_label_map(told[0]["mask"], None)
+    mask = read_label_map(told[0]["mask"], scheme or _schemeOf(told[0]))
     images = _nodes(bridge, told, volumes, "image", f"{name} CT")
     unsure = _nodes(bridge, told, deviations, "confidence", f"{name} confidence")
     maskNode = bridge.addSegmentation(mask, f"{name} mask")
@@ -51,6 +55,17 @@ def load(bridge, finished, name):
     folder = folderFor(bridge.scene, name)
     putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, *([browser] if browser else []), *sequences])
     return LoadedResults(tuple(images), tuple(unsure), maskNode, sequences[0] if sequences else None, browser, folder)
+
+
+def _schemeOf(sample):
+    """The shipped scheme that the sample's manifest names (its mask file holds values only), None for any other."""
+    from StructDiffCore.io.schemes import SHIPPED
+
+    try:
+        manifest = json.loads(Path(sample["manifest"]).read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError):
+        return None
+    return SHIPPED.get(manifest.get("scheme"))
 
 
 def _nodes(bridge, told, volumes, role, name):
@@ -106,6 +121,7 @@ def intoSequence(scene, browser, volumeNodes):
         scene.RemoveNode(node)
     browser.AddSynchronizedSequenceNode(sequence)
     browser.AddProxyNode(proxy, sequence, False)
+    browser.SetOverwriteProxyName(sequence, False)
     return sequence
 
 

@@ -1,5 +1,7 @@
 """Slicer's real MRML runtime without the application: a scene, its application logic and the module logics."""
 
+import tempfile
+
 import slicer
 import vtk
 
@@ -29,7 +31,17 @@ class SlicerRuntime:
         self.appLogic.SetSliceLogics(vtk.vtkCollection())
         self.appLogic.SetViewLogics(vtk.vtkCollection())
         slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(self.scene, True)
+        self._letItReadBundles()
         self.logics = {name: self._logic(*kind) for name, kind in LOGICS.items()}
+
+    def _letItReadBundles(self):
+        """MRB files are unpacked through the remote cache, a folder that the application provides."""
+        self._cache = tempfile.TemporaryDirectory()
+        self._remoteIO = slicer.vtkMRMLRemoteIOLogic()
+        self._remoteIO.SetMRMLScene(self.scene)
+        self._remoteIO.SetMRMLApplicationLogic(self.appLogic)
+        self._remoteIO.GetCacheManager().SetRemoteCacheDirectory(self._cache.name)
+        self._remoteIO.AddDataIOToScene()
 
     def _logic(self, name, kind):
         logic = getattr(slicer, kind)()
