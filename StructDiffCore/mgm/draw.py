@@ -10,7 +10,8 @@ import numpy as np
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
-from .edits import Calibre, Edit, Graft, Prune, Shorten, Stenosis, Tortuosity
+from .edit import Edit
+from .edits import Calibre, Graft, Prune, Shorten, Stenosis, Tortuosity
 from .recipe import Recipe
 from .reference import Reference
 from .warp import WarpRecipe

@@ -1,67 +1,42 @@
-"""Edits: purposeful changes of a vessel graph, drawn first and applied later; each is a line of JSON."""
+"""Edits of one branch: pruned, shortened, lengthened, grown, narrowed, widened, bent, moved, or led into the muscle."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from StructDiffCore.domain import StructDiffError
+from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
-from StructDiffCore.vessels.growth import grow_side_branch
+from StructDiffCore.vessels.growth import LANDING_MM, grow_side_branch
 from StructDiffCore.vessels.lesions import Ectasia as EctasiaLesion
 from StructDiffCore.vessels.lesions import Stenosis as StenosisLesion
 from StructDiffCore.vessels.polyline import tangents
-from StructDiffCore.vessels.surface import Surface, normals
+from StructDiffCore.vessels.surface import Surface, normals, project
 from StructDiffCore.vessels.tortuosity import Meander
 
-from .tree_surgery import continued, cut_back, displaced, flow_adjusted, with_child, without
+from .edit import BranchEdit, needed, refuse_outside
+from .tree_surgery import (
+    CUT_MARGIN_MM,
+    bares_its_parent,
+    continued,
+    cut_back,
+    displaced,
+    ends_beyond,
+    flow_adjusted,
+    with_child,
+    with_flow_moved,
+    without,
+)
 
-KINDS: dict[str, type[Edit]] = {}
-
-
-@dataclass(frozen=True)
-class Edit(ABC):
-    """One change of one branch of one tree. None of them changes the contract of labels: a tree stays a tree."""
-
-    kind: ClassVar[str] = ""
-    tree: int
-    """Vessel label that the edit is for."""
-    branch: str
-
-    def __init_subclass__(cls) -> None:
-        KINDS[cls.kind] = cls
-
-    @abstractmethod
-    def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
-        """The tree after the edit; ``surface`` is the epicardium, None where the mask shows no heart."""
-
-    def as_dict(self) -> dict[str, Any]:
-        return {"kind": self.kind, **asdict(self)}
-
-
-def edit_from_dict(content: Mapping[str, Any]) -> Edit:
-    """The inverse of ``as_dict``; refuses unknown kinds and fields in one line."""
-    if not isinstance(content, Mapping) or content.get("kind") not in KINDS:
-        kind = content.get("kind") if isinstance(content, Mapping) else content
-        raise StructDiffError(f"there is no edit of kind {kind!r}", f"use one of {', '.join(sorted(KINDS))}")
-    cls = KINDS[content["kind"]]
-    given = {name: value for name, value in content.items() if name != "kind"}
-    known = [field.name for field in fields(cls)]
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise StructDiffError(f"the edit {cls.kind} has no {unknown[0]!r}", f"use {', '.join(known)}")
-    try:
-        return cls(**given)
-    except TypeError as error:
-        raise StructDiffError(f"the edit {cls.kind} is incomplete ({error})", f"give {', '.join(known)}") from None
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Prune(Edit):
+class Prune(BranchEdit):
     """The branch goes, with everything that springs from it."""
 
     kind: ClassVar[str] = "prune"
@@ -69,9 +44,12 @@ class Prune(Edit):
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return without(graph, self.branch)
 
+    def more_ends_of(self, graph: VesselGraph) -> int:
+        return -ends_beyond(graph, graph.index_of(self.branch)) + bares_its_parent(graph, graph.index_of(self.branch))
+
 
 @dataclass(frozen=True)
-class Shorten(Edit):
+class Shorten(BranchEdit):
     """The branch ends early; children beyond its new end go with the rest."""
 
     kind: ClassVar[str] = "shorten"
@@ -79,14 +57,20 @@ class Shorten(Edit):
     """Part of the length that goes."""
 
     def __post_init__(self) -> None:
-        _refuse_outside("shortening", self.share, 0.0, 0.9)
+        refuse_outside("shortening", self.share, 0.0, 0.9)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return cut_back(graph, self.branch, (1 - self.share) * graph.branch(self.branch).length_mm)
 
+    def more_ends_of(self, graph: VesselGraph) -> int:
+        index = graph.index_of(self.branch)
+        end_mm = (1 - self.share) * graph.branches[index].length_mm
+        gone = [child for child in graph.children[index] if graph.attachments_mm[child] > end_mm - CUT_MARGIN_MM]
+        return -sum(ends_beyond(graph, child) for child in gone) + (index not in graph.tip_branches)
+
 
 @dataclass(frozen=True)
-class Lengthen(Edit):
+class Lengthen(BranchEdit):
     """The branch goes on over the surface from its end."""
 
     kind: ClassVar[str] = "lengthen"
@@ -94,14 +78,14 @@ class Lengthen(Edit):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _refuse_outside("lengthening in mm", self.by_mm, 0.0, 60.0)
+        refuse_outside("lengthening in mm", self.by_mm, 0.0, 60.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
-        return continued(graph, self.branch, self.by_mm, _needed(surface, self.kind), np.random.default_rng(self.seed))
+        return continued(graph, self.branch, self.by_mm, needed(surface, self.kind), np.random.default_rng(self.seed))
 
 
 @dataclass(frozen=True)
-class Graft(Edit):
+class Graft(BranchEdit):
     """A new side branch grows from the branch over the surface, with the radius that the flow law leaves it."""
 
     kind: ClassVar[str] = "graft"
@@ -116,12 +100,12 @@ class Graft(Edit):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _refuse_outside("graft position", self.at, 0.0, 1.0)
-        _refuse_outside("graft length in mm", self.length_mm, 8.0, 80.0)
-        _refuse_outside("graft radius share", self.radius_share, 0.2, 1.0)
+        refuse_outside("graft position", self.at, 0.0, 1.0)
+        refuse_outside("graft length in mm", self.length_mm, 8.0, 80.0)
+        refuse_outside("graft radius share", self.radius_share, 0.2, 1.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
-        parent, surface = graph.branch(self.branch), _needed(surface, self.kind)
+        parent, surface = graph.branch(self.branch), needed(surface, self.kind)
         at = int(np.abs(parent.arclength_mm - self.at * parent.length_mm).argmin())
         sideways = np.cross(normals(surface, parent.points_mm[[at]])[0], tangents(parent.points_mm)[at])
         direction = sideways if self.to_left else -sideways
@@ -132,9 +116,12 @@ class Graft(Edit):
             raise StructDiffError(f"there is no room for a branch on {self.branch}", "choose another place or length")
         return with_child(graph, self.branch, points, self.name, self.radius_share * float(parent.radii_mm[at]))
 
+    def more_ends_of(self, graph: VesselGraph) -> int:
+        return 1
+
 
 @dataclass(frozen=True)
-class Stenosis(Edit):
+class Stenosis(BranchEdit):
     """A narrowing with a cosine profile."""
 
     kind: ClassVar[str] = "stenosis"
@@ -150,7 +137,7 @@ class Stenosis(Edit):
 
 
 @dataclass(frozen=True)
-class Ectasia(Edit):
+class Ectasia(BranchEdit):
     """A widening with a cosine profile."""
 
     kind: ClassVar[str] = "ectasia"
@@ -166,21 +153,21 @@ class Ectasia(Edit):
 
 
 @dataclass(frozen=True)
-class Calibre(Edit):
+class Calibre(BranchEdit):
     """The branch and all it feeds change their radii; its ancestors follow the flow law D_m^(7/3) = sum of D^(7/3)."""
 
     kind: ClassVar[str] = "calibre"
     factor: float = 1.0
 
     def __post_init__(self) -> None:
-        _refuse_outside("calibre factor", self.factor, 0.5, 2.0)
+        refuse_outside("calibre factor", self.factor, 0.5, 2.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         return flow_adjusted(graph, self.branch, self.factor)
 
 
 @dataclass(frozen=True)
-class Tortuosity(Edit):
+class Tortuosity(BranchEdit):
     """The branch meanders over the surface; its children's take-offs move with it."""
 
     kind: ClassVar[str] = "tortuosity"
@@ -188,7 +175,7 @@ class Tortuosity(Edit):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _refuse_outside("tortuosity in mm", self.sd_mm, 0.0, 3.0)
+        refuse_outside("tortuosity in mm", self.sd_mm, 0.0, 3.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         branch = graph.branch(self.branch).resampled(0.5)
@@ -198,14 +185,14 @@ class Tortuosity(Edit):
 
 
 @dataclass(frozen=True)
-class MoveTakeOff(Edit):
-    """The branch leaves its parent further down (or, negative, further up)."""
+class MoveTakeOff(BranchEdit):
+    """The branch leaves its parent further down (or, negative, further up); the parent's radii in between follow the flow law."""
 
     kind: ClassVar[str] = "move_take_off"
     by_mm: float = 5.0
 
     def __post_init__(self) -> None:
-        _refuse_outside("move of a take-off in mm", self.by_mm, -20.0, 20.0)
+        refuse_outside("move of a take-off in mm", self.by_mm, -20.0, 20.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         index = graph.index_of(self.branch)
@@ -216,13 +203,24 @@ class MoveTakeOff(Edit):
         at = graph.attachments_mm[index] + self.by_mm
         if not 0 < at < parent.length_mm:
             raise StructDiffError(f"{self.branch} cannot leave {parent.name} at {at:.1f} mm", f"0 to {parent.length_mm:.1f} mm")
-        shift = parent.point_at(at) - branch.points_mm[0]
-        fade = np.cos(0.5 * np.pi * np.clip(branch.arclength_mm / (0.6 * branch.length_mm), 0, 1)) ** 2
-        return displaced(graph, replace(branch, points_mm=branch.points_mm + fade[:, None] * shift))
+        points = _led_from(branch, parent.point_at(at), surface)
+        flow_moved = with_flow_moved(graph, index, at)
+        return displaced(flow_moved, replace(branch, points_mm=points))
+
+
+def _led_from(branch: Branch, start_mm: Floats, surface: Surface | None) -> Floats:
+    """The branch's course (n, 3) from another start, back on its own course after 60 % of its length, as deep as before."""
+    fade = np.cos(0.5 * np.pi * np.clip(branch.arclength_mm / (0.6 * branch.length_mm), 0, 1)) ** 2
+    points = branch.points_mm + fade[:, None] * (start_mm - branch.points_mm[0])
+    if surface is None:
+        return np.asarray(points)
+    laid = project(surface, points, surface.signed_distance(branch.points_mm), steps=3)[0]
+    leaving = np.clip(branch.arclength_mm / LANDING_MM, 0, 1)[:, None]
+    return np.asarray(points + leaving * (laid - points))
 
 
 @dataclass(frozen=True)
-class MyocardialBridge(Edit):
+class MyocardialBridge(BranchEdit):
     """The branch dives into the muscle with a cosine profile. The muscle stays whole: its cover keeps a slit over the vessel."""
 
     kind: ClassVar[str] = "myocardial_bridge"
@@ -231,11 +229,11 @@ class MyocardialBridge(Edit):
     depth_mm: float = 2.8
 
     def __post_init__(self) -> None:
-        _refuse_outside("bridge length in mm", self.length_mm, 5.0, 60.0)
-        _refuse_outside("bridge depth in mm", self.depth_mm, 0.0, 8.0)
+        refuse_outside("bridge length in mm", self.length_mm, 5.0, 60.0)
+        refuse_outside("bridge depth in mm", self.depth_mm, 0.0, 8.0)
 
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
-        branch, surface = graph.branch(self.branch).resampled(0.5), _needed(surface, self.kind)
+        branch, surface = graph.branch(self.branch).resampled(0.5), needed(surface, self.kind)
         if not 0 <= self.centre_mm <= branch.length_mm:
             raise StructDiffError(
                 f"the bridge lies {self.centre_mm:g} mm along {self.branch}", f"give a place from 0 to {branch.length_mm:.1f} mm"
@@ -243,14 +241,3 @@ class MyocardialBridge(Edit):
         away = np.clip(2 * np.abs(branch.arclength_mm - self.centre_mm) / self.length_mm, 0, 1)
         dive = self.depth_mm * 0.5 * (1 + np.cos(np.pi * away)) * (branch.arclength_mm > 0)
         return displaced(graph, replace(branch, points_mm=branch.points_mm - dive[:, None] * normals(surface, branch.points_mm)))
-
-
-def _needed(surface: Surface | None, kind: str) -> Surface:
-    if surface is None:
-        raise StructDiffError(f"the mask shows no heart for a {kind} to follow", "give a mask with the chambers")
-    return surface
-
-
-def _refuse_outside(what: str, value: float, low: float, high: float) -> None:
-    if not (np.isfinite(value) and low <= value <= high):
-        raise StructDiffError(f"a {what} of {value:g} cannot be", f"give {low:g} to {high:g}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
+from .breaks import Break, Ground
+from .contract import Contract, Roles
+from .declared import broken_mask
 from .draw import DrawSettings, draw_recipe
+from .faults import draw_break
 from .lumens import Course, lumen_wish
 from .proof import Claim, Proof, prove
 from .realise import realised
@@ -24,6 +28,8 @@ from .warp import Warp
 Floats = NDArray[np.float64]
 TRIES = 8
 """Recipes drawn for one mask before the module gives up."""
+BREAK_TRIES = 12
+"""Faults drawn for one mask before the module gives up."""
 MARGIN_MM = 8.0
 """Room around the carried points that stand for the heart (every fourth voxel of it, vessel radii)."""
 ALIKE = 0.98
@@ -40,6 +46,9 @@ class NewMask:
     proof: Proof
     displacement_mm: float
     """Mean over the reference's labelled voxels."""
+    contract: Contract
+    """What it keeps; with breaks: what it kept before them."""
+    roles: Roles
     refused: tuple[str, ...] = ()
     """Why recipes drawn before this one were dropped."""
 
@@ -53,7 +62,7 @@ def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     """The mask of a recipe, voxel for voxel the same every time, with its proof (which may fail)."""
     reference = _chosen(references, recipe.reference)
     warp = Warp.from_recipe(recipe.warp, *reference.box_mm())
-    own, courses = _courses(references, recipe, warp)
+    own, courses, ends = _courses(references, recipe, warp)
     whole = _grid(reference, recipe)
     points = _some_points(reference)
     box = _needed_box(warp.carried(points), courses, whole)
@@ -62,11 +71,44 @@ def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     labels = realised(reference, own.roles, warp, wishes, geometry)
     trees = {value: course.after for value, course in courses.items()}
     scheme, volumes = reference.mask.scheme, own.volumes_ml(recipe.warp.size)
-    claim = Claim(labels, geometry, scheme, own.roles, own.contract, trees, wishes, volumes, warp.least_jacobian)
+    claim = Claim(
+        labels, geometry, scheme, own.roles, own.contract, trees, wishes, volumes, warp.least_jacobian, ends, own.measures
+    )
     voxels = np.zeros(whole.shape, np.uint8)
     voxels[box] = labels
     moved = warp.mean_displacement_mm(points[:: max(1, len(points) // 2000)])
-    return NewMask(LabelMap(voxels, whole, scheme), trees, recipe, prove(claim), moved)
+    mask = LabelMap(voxels, whole, scheme)
+    made = NewMask(mask, trees, replace(recipe, breaks=()), prove(claim), moved, own.contract, own.roles)
+    return made if not recipe.breaks else with_breaks(made, recipe.breaks)
+
+
+def with_breaks(clean: NewMask, breaks: tuple[Break, ...]) -> NewMask:
+    """A good mask with faults laid into it; its proof says that they are what they declare, and the only ones."""
+    mask, proof = broken_mask(clean.mask, _ground(clean), clean.contract, breaks)
+    recipe = replace(clean.recipe, breaks=breaks)
+    return replace(clean, mask=mask, recipe=recipe, proof=Proof(clean.proof.checks + proof.checks))
+
+
+def _ground(clean: NewMask) -> Ground:
+    return Ground(clean.mask.voxels.astype(np.uint8), clean.mask.geometry, clean.roles, clean.trees)
+
+
+def with_drawn_breaks(clean: NewMask, count: int, rng: np.random.Generator) -> NewMask:
+    """A good mask with ``count`` faults that chance chose; those that fail their proof are drawn again (bounded)."""
+    refused: list[str] = []
+    for _ in range(BREAK_TRIES):
+        try:
+            made = with_breaks(clean, tuple(draw_break(_ground(clean), rng) for _ in range(count)))
+        except StructDiffError as error:
+            refused.append(error.fact)
+            continue
+        if made.proof.holds:
+            return replace(made, refused=clean.refused + tuple(refused))
+        refused.append(made.proof.broken[0])
+    raise StructDiffError(
+        f"no faults out of {BREAK_TRIES} draws passed their proof (last: {refused[-1]})",
+        "ask for fewer faults or give them in a recipe",
+    )
 
 
 def _needed_box(organs_mm: Floats, courses: Mapping[int, Course], geometry: Geometry) -> tuple[slice, slice, slice]:
@@ -91,19 +133,19 @@ def _grid(reference: Reference, recipe: Recipe) -> Geometry:
     return geometry if recipe.spacing_mm is None else geometry.with_spacing(recipe.spacing_mm)
 
 
-def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tuple[Reference, dict[int, Course]]:
-    """The reference that the new mask answers to, and every tree before and after edits, both carried by the warp."""
+def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tuple[Reference, dict[int, Course], dict[int, int]]:
+    """The reference that the new mask answers to, every tree before and after edits (carried), and the ends it has to have."""
     own = _chosen(references, recipe.reference)
     if recipe.trees_from is not None and recipe.trees_from != recipe.reference:
         own = transplanted(own, _chosen(references, recipe.trees_from))
     edited = dict(own.trees)
+    ends = {value: len(tree.tip_branches) for value, tree in own.trees.items()}
     for edit in recipe.edits:
-        if edit.tree not in edited:
-            has = ", ".join(str(value) for value in edited) or "none"
-            raise StructDiffError(f"the mask has no vessel label {edit.tree} for a {edit.kind}", f"vessel labels: {has}")
-        edited[edit.tree] = edit.apply(edited[edit.tree], own.epicardium if own.heart else None)
+        before, edited = edited, edit.changed(edited, own)
+        for value, more in edit.more_ends(before).items():
+            ends[value] += more
     carried = {value: (tree.moved(warp.carried), edited[value].moved(warp.carried)) for value, tree in own.trees.items()}
-    return own, {value: Course(before, after, own.lumens.get(value)) for value, (before, after) in carried.items()}
+    return own, {value: Course(before, after, own.lumens.get(value)) for value, (before, after) in carried.items()}, ends
 
 
 def _some_points(reference: Reference) -> Floats:
@@ -120,15 +162,22 @@ def new_masks(
     seed: int = 0,
     settings: DrawSettings | None = None,
     fixed: PartialRecipe | None = None,
+    faults: int = 0,
 ) -> Iterator[NewMask]:
-    """``count`` proved masks, none a copy of another; a recipe whose proof fails is drawn again, at most ``TRIES`` times."""
+    """``count`` proved masks, none a copy of another; a recipe whose proof fails is drawn again, at most ``TRIES`` times.
+
+    With ``faults``, each proved mask gets so many declared breaks afterwards.
+    """
     if count < 1:
         raise StructDiffError(f"{count} masks were asked for", "give a count of 1 or more")
+    if fixed is not None and fixed.whole and count > 1:
+        raise StructDiffError(f"{count} masks were asked for, but the recipe leaves nothing to chance", "give --count 1")
     earlier: list[NewMask] = []
     for number in range(count):
-        mask = _proved(references, np.random.default_rng([seed, number]), settings or DrawSettings(), fixed, earlier)
+        rng = np.random.default_rng([seed, number])
+        mask = _proved(references, rng, settings or DrawSettings(), fixed, earlier)
         earlier.append(mask)
-        yield mask
+        yield mask if not faults else with_drawn_breaks(mask, faults, rng)
 
 
 def _proved(
@@ -139,24 +188,22 @@ def _proved(
     earlier: Sequence[NewMask],
 ) -> NewMask:
     refused: list[str] = []
-    for _ in range(TRIES):
+    tries = 1 if fixed is not None and fixed.whole else TRIES
+    for _ in range(tries):
         recipe = draw_recipe(references, settings, rng)
-        drawn_only = fixed is None
-        if fixed is not None:
-            recipe = fixed.completed(recipe)
         try:
-            mask = make_mask(references, recipe)
+            mask = make_mask(references, recipe if fixed is None else fixed.completed(recipe))
         except StructDiffError as error:
-            if not drawn_only:
+            if fixed is not None:
                 raise
             refused.append(error.fact)
             continue
         reason = mask.proof.broken[0] if not mask.proof.holds else _copied(mask, earlier)
         if not reason:
-            return NewMask(mask.mask, mask.trees, recipe, mask.proof, mask.displacement_mm, tuple(refused))
+            return replace(mask, refused=tuple(refused))
         refused.append(reason)
     raise StructDiffError(
-        f"no mask out of {TRIES} recipes passed its proof (last: {refused[-1]})",
+        f"no mask out of {tries} recipe(s) passed its proof (last: {refused[-1]})",
         "use a weaker warp, fewer edits or a finer spacing",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,10 @@ from StructDiffCore.topology.report import contact_patches
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
 
+from .anatomy import anatomy
 from .contract import Contract, Roles
 from .lumens import LumenWish
-from .ranges import volume_range
+from .ranges import measure_range, volume_range
 
 Labels = NDArray[np.uint8]
 COVERAGE = 0.97
@@ -79,14 +80,19 @@ class Claim:
     volumes_ml: Mapping[int, float]
     """The reference's."""
     least_jacobian: float
+    ends: Mapping[int, int]
+    """Ends that every tree has to have: the reference's and what the edits declared."""
+    measures: Mapping[str, float]
+    """The reference's anatomy."""
 
 
 def prove(claim: Claim) -> Proof:
-    """Check the contract, every vessel's completeness, contacts, volumes and the warp."""
-    checks = [*_contract(claim), _jacobian(claim)]
+    """Check the contract, every vessel's completeness, contacts, volumes, anatomy and the warp."""
+    checks = [*_contract(claim), _jacobian(claim), *_ends(claim)]
     for value, graph in claim.trees.items():
         checks += _vessel(claim, value, graph)
     checks += _volumes(claim)
+    checks += _anatomy(claim)
     return Proof(tuple(checks))
 
 
@@ -99,6 +105,12 @@ def _contract(claim: Claim) -> list[Check]:
 def _jacobian(claim: Claim) -> Check:
     least = round(claim.least_jacobian, 3)
     return Check("least Jacobian determinant of the warp", least >= LEAST_JACOBIAN, least, f">= {LEAST_JACOBIAN}")
+
+
+def _ends(claim: Claim) -> Iterator[Check]:
+    for value, graph in claim.trees.items():
+        found, wanted = len(graph.tip_branches), claim.ends[value]
+        yield Check(f"{claim.scheme[value].name}: ends of its tree", found == wanted, found, f"{wanted}, as the edits declare")
 
 
 def _vessel(claim: Claim, value: int, graph: VesselGraph) -> list[Check]:
@@ -176,3 +188,11 @@ def _volumes(claim: Claim) -> list[Check]:
             )
         )
     return checks
+
+
+def _anatomy(claim: Claim) -> Iterator[Check]:
+    """Every measure within the human range, or as near to it as the reference is."""
+    for name, found in anatomy(claim.voxels, claim.geometry, claim.scheme, claim.roles, claim.trees).items():
+        wanted = measure_range(name, claim.measures.get(name))
+        if wanted is not None:
+            yield Check(name, wanted.low <= found <= wanted.high, round(found, 3), f"{wanted.low:.2f} to {wanted.high:.2f}")

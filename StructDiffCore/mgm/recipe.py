@@ -10,10 +10,12 @@ from typing import Any
 
 from StructDiffCore.domain import StructDiffError
 
-from .edits import Edit, edit_from_dict
+from .breaks import Break, break_from_dict
+from .edit import Edit
+from .edit_kinds import edit_from_dict
 from .warp import WarpRecipe
 
-FIELDS = ("reference", "trees_from", "warp", "edits", "spacing_mm")
+FIELDS = ("reference", "trees_from", "warp", "edits", "breaks", "spacing_mm")
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,13 @@ class Recipe:
     """Number of the reference whose vessels are laid onto those organs; None: the organs' own."""
     edits: tuple[Edit, ...] = field(default=())
     """In this order, in the frame of the organs' reference, before the warp."""
+    breaks: tuple[Break, ...] = field(default=())
+    """Faults laid into the proved mask on purpose, in the frame of the new mask; none in a good one."""
     spacing_mm: tuple[float, float, float] | None = None
     """Spacing of the new mask; None: the reference's."""
 
     def __post_init__(self) -> None:
-        pruned = {(edit.tree, edit.branch) for edit in self.edits if edit.kind == "prune"}
-        for edit in self.edits:
-            if edit.kind != "prune" and (edit.tree, edit.branch) in pruned:
-                raise StructDiffError(
-                    f"the recipe contradicts itself: {edit.branch} is pruned and gets a {edit.kind}", "choose one of the two"
-                )
+        _refuse_contradictions(self.edits)
         if self.spacing_mm is not None and not all(0.1 <= step <= 5 for step in self.spacing_mm):
             raise StructDiffError(f"a spacing of {self.spacing_mm} mm cannot be", "give 0.1 to 5 mm per axis")
 
@@ -46,6 +45,7 @@ class Recipe:
             "trees_from": self.trees_from,
             "warp": asdict(self.warp),
             "edits": [edit.as_dict() for edit in self.edits],
+            "breaks": [one.as_dict() for one in self.breaks],
             "spacing_mm": None if self.spacing_mm is None else list(self.spacing_mm),
         }
 
@@ -85,10 +85,11 @@ class PartialRecipe:
         given = dict(content)
         if "warp" in given:
             _refuse_bad_warp(given["warp"])
-        if "edits" in given:
-            if not isinstance(given["edits"], list):
-                raise StructDiffError("the recipe's edits are no list", 'give [{"kind": "prune", ...}, ...]')
-            given["edits"] = tuple(edit_from_dict(edit) for edit in given["edits"])
+        for name, made in (("edits", edit_from_dict), ("breaks", break_from_dict)):
+            if name in given:
+                if not isinstance(given[name], list):
+                    raise StructDiffError(f"the recipe's {name} are no list", 'give [{"kind": ..., ...}, ...]')
+                given[name] = tuple(made(one) for one in given[name])
         if given.get("spacing_mm") is not None:
             given["spacing_mm"] = _triple(given["spacing_mm"])
         for name in ("reference", "trees_from"):
@@ -97,12 +98,50 @@ class PartialRecipe:
         cls(given).completed(Recipe(WarpRecipe(0)))
         return cls(given)
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is left to chance: every field that is drawn is given."""
+        warp = self.given.get("warp", {})
+        return {"reference", "trees_from", "edits"} <= set(self.given) and {field.name for field in fields(WarpRecipe)} <= set(
+            warp
+        )
+
     def completed(self, drawn: Recipe) -> Recipe:
         """The drawn recipe with what is given put in its place."""
         given = dict(self.given)
         if "warp" in given:
             given["warp"] = replace(drawn.warp, **given["warp"])
         return replace(drawn, **given)
+
+
+ONCE = (("shorten", "lengthen"), ("switch_dominance",), ("calibre",), ("tortuosity",), ("move_take_off",))
+"""Of each group, a branch takes one edit at most."""
+
+
+def _refuse_contradictions(edits: tuple[Edit, ...]) -> None:
+    """A pruned branch takes no other edit, no branch is edited twice the same way, no name is given twice."""
+    pruned = {_where(edit) for edit in edits if edit.kind == "prune"}
+    seen: dict[object, str] = {}
+    for edit in edits:
+        if edit.kind != "prune" and _where(edit) in pruned:
+            raise _contradiction(f"{_words(edit)} is pruned and gets a {edit.kind}")
+        group = next((kinds for kinds in ONCE if edit.kind in kinds), None)
+        key = (group, _where(edit)) if group else ("graft", getattr(edit, "tree", 0), getattr(edit, "name", ""))
+        if (group or edit.kind == "graft") and key in seen:
+            raise _contradiction(f"{_words(edit)} gets a {seen[key]} and a {edit.kind}")
+        seen[key] = edit.kind
+
+
+def _where(edit: Edit) -> tuple[object, object]:
+    return getattr(edit, "tree", None), getattr(edit, "branch", None)
+
+
+def _words(edit: Edit) -> str:
+    return str(getattr(edit, "name", None) or getattr(edit, "branch", None) or "the heart")
+
+
+def _contradiction(what: str) -> StructDiffError:
+    return StructDiffError(f"the recipe contradicts itself: {what}", "choose one of the two")
 
 
 def _refuse_bad_warp(warp: Any) -> None:

@@ -15,6 +15,7 @@ from StructDiffCore.measures.distance import distance_to, nearest_seed, signed_d
 from StructDiffCore.vessels.graph import VesselGraph
 from StructDiffCore.vessels.surface import SampledSurface
 
+from .anatomy import anatomy
 from .contract import Contract, Roles
 from .warped_labels import DEPTH_STEPS
 
@@ -86,6 +87,11 @@ class Reference:
     def heart(self) -> tuple[int, ...]:
         """The organs that vessels run on: all but their trunks; none where a mask shows only trunks and vessels."""
         return tuple(value for value in self.roles.organs if value not in self.roles.trunk_of.values())
+
+    @cached_property
+    def measures(self) -> dict[str, float]:
+        """Its anatomy in numbers, which new masks are held against."""
+        return anatomy(self.mask.voxels, self.mask.geometry, self.mask.scheme, self.roles, self.trees)
 
     @cached_property
     def epicardium(self) -> SampledSurface:

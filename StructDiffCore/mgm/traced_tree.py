@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import LabelMap, StructDiffError
 from StructDiffCore.topology.centreline_graph import CentrelineGraph, Segment
-from StructDiffCore.topology.runs import LabelRuns
+from StructDiffCore.topology.segment_names import UNNAMED, named
+from StructDiffCore.topology.structures import Structures
 from StructDiffCore.topology.tracing import Source, trace
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
@@ -25,13 +26,14 @@ def traced_trees(mask: LabelMap) -> dict[int, VesselGraph]:
     roles = Roles.of(mask.scheme, mask.present)
     if not roles.vessels:
         return {}
-    runs = LabelRuns.of(mask.voxels)
-    trees = {}
+    structures = Structures.of(mask.voxels)
+    runs = {value: structure.runs for value, structure in structures.of_value.items()}
+    traced = {}
     for value in roles.vessels:
         trunk = roles.trunk_of.get(value)
-        source = None if trunk is None else Source(mask.scheme[trunk].name, runs.of_value(trunk))
-        trees[value] = as_tree(trace(runs.of_value(value), mask.geometry, source), mask.scheme[value].name)
-    return trees
+        source = None if trunk is None else Source(mask.scheme[trunk].name, runs[trunk])
+        traced[value] = trace(runs[value], mask.geometry, source)
+    return {value: as_tree(graph, mask.scheme[value].name) for value, graph in named(traced, mask, structures).items()}
 
 
 def as_tree(found: CentrelineGraph, name: str) -> VesselGraph:
@@ -45,8 +47,8 @@ def as_tree(found: CentrelineGraph, name: str) -> VesselGraph:
             continue
         if segment.parent is not None and segment.parent not in chain_of:
             continue
-        if segment.continues_parent and segment.parent is not None and chains[chain_of[segment.parent]][-1] == segment.parent:
-            chain_of[index] = chain_of[segment.parent]
+        if _goes_on(found, segment, chains, chain_of):
+            chain_of[index] = chain_of[segment.parent or 0]
             chains[chain_of[index]].append(index)
         else:
             chain_of[index] = len(chains)
@@ -55,6 +57,14 @@ def as_tree(found: CentrelineGraph, name: str) -> VesselGraph:
         raise StructDiffError(f"{name} has no centreline", "is the label a vessel?")
     names = _names([found.segments[chain[0]].name for chain in chains])
     return VesselGraph(tuple(_branch(found.segments, chain, chain_of, label) for chain, label in zip(chains, names)))
+
+
+def _goes_on(found: CentrelineGraph, segment: Segment, chains: list[list[int]], chain_of: Mapping[int, int]) -> bool:
+    """Whether a segment is the same vessel as the one before: of its name where both have one, else the straighter way on."""
+    if segment.parent is None or chains[chain_of[segment.parent]][-1] != segment.parent:
+        return False
+    name, before = segment.name, found.segments[segment.parent].name
+    return name == before if UNNAMED not in (name, before) else segment.continues_parent and name == before
 
 
 def _branch(segments: tuple[Segment, ...], chain: list[int], chain_of: Mapping[int, int], name: str) -> Branch:
@@ -70,6 +80,6 @@ def _names(given: list[str]) -> list[str]:
     """Names made unique; nameless vessels are numbered."""
     told: list[str] = []
     for number, name in enumerate(given):
-        name = f"branch {number}" if name == "unnamed" else name
+        name = f"branch {number}" if name == UNNAMED else name
         told.append(name if name not in told else f"{name} ({number})")
     return told

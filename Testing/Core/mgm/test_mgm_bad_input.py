@@ -9,7 +9,7 @@ from mgm_hearts import a_toy
 from StructDiffCore.cli.main import main
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, LabelScheme, StructDiffError
 from StructDiffCore.io.files import write_label_map
-from StructDiffCore.mgm.edits import edit_from_dict
+from StructDiffCore.mgm.edit_kinds import edit_from_dict
 from StructDiffCore.mgm.generate import make_mask, new_masks
 from StructDiffCore.mgm.recipe import PartialRecipe, Recipe
 from StructDiffCore.mgm.reference import Reference
