@@ -1,0 +1,223 @@
+"""Session: what the panels share: the scene's bridge, the choices, the running job and the pairs made so far. Knows no Qt."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .background import Background
+from .failure import Failure, failureOf
+from .jobs import Busy
+from .parameters import commandLineFrom, jobFrom
+from .translation import _
+
+
+@dataclass(frozen=True)
+class Source:
+    """A template to run with: nodes of the scene or paths of the library."""
+
+    image: object
+    mask: object
+    name: str
+    shape: tuple = ()
+    """Voxels of the image, where known."""
+
+    @classmethod
+    def of(cls, entry):
+        """A usable entry of the template library."""
+        return cls(str(entry.image), entry, entry.id, tuple(entry.shape))
+
+    def maskFor(self, folder):
+        """The node, or the path of a mask in the template's own scheme, written into ``folder`` where it must be."""
+        return str(self.mask.mask_file(folder)) if hasattr(self.mask, "mask_file") else self.mask
+
+
+@dataclass(eq=False)
+class MadePair:
+    """A finished sample: its folder on the disk and, where it was loaded, its nodes' ids."""
+
+    name: str
+    folder: str
+    seed: int
+    topology: str
+    quality: str
+    off: list = field(default_factory=list)
+    words: str = ""
+    """One line on what the confidence map is worth."""
+
+    @property
+    def passed(self):
+        return self.topology == "pass" and self.quality == "pass"
+
+
+class Session:
+    """One per module widget. Listeners are called with the name of what changed: parameters, run, event, results, failure."""
+
+    def __init__(self, bridge, runner, runsFolder):
+        self.bridge = bridge
+        self.runner = runner
+        self.background = Background()
+        self.runsFolder = runsFolder
+        self.parameters = None
+        self.entries = []
+        self.machine = None
+        self.pairs = []
+        self.loaded = None
+        self.failure = None
+        self.report = ""
+        self._listeners = []
+        self._after = None
+        self._name = ""
+        self._quiet = False
+        self._runs = 0
+        self._shape = None
+        self.lastJob = None
+
+    # -- who listens -------------------------------------------------------------------------------------------------
+    def listen(self, listener):
+        """Have ``listener(what, told)`` called on every change."""
+        self._listeners.append(listener)
+
+    def tell(self, what, told=None):
+        """Something changed; every listener hears it."""
+        for listener in list(self._listeners):
+            listener(what, told)
+
+    # -- what may run ------------------------------------------------------------------------------------------------
+    def template(self):
+        """The chosen template, or None."""
+        chosen = self.parameters
+        if chosen is None:
+            return None
+        entry = self.entry(chosen.templateId)
+        if entry is not None and entry.usable:
+            return Source.of(entry)
+        if not chosen.templateId and chosen.templateImageNode and chosen.templateMaskNode:
+            image = chosen.templateImageNode
+            shape = image.GetImageData().GetDimensions() if image.GetImageData() else ()
+            return Source(image, chosen.templateMaskNode, image.GetName(), tuple(shape))
+        return None
+
+    def entry(self, templateId):
+        """The library's entry of that id, or None."""
+        return next((entry for entry in self.entries if entry.id == templateId), None) if templateId else None
+
+    def maskShape(self):
+        """Voxels of the chosen mask's grid; measured again only when the mask has changed."""
+        mask = self.parameters.maskNode
+        stamp = (mask.GetID(), mask.GetSegmentation().GetMTime())
+        if self._shape is None or self._shape[0] != stamp:
+            self._shape = (stamp, self.bridge.labelMapOf(mask).geometry.shape)
+        return self._shape[1]
+
+    def whyNotSynthesize(self):
+        """What is missing before a run can start, in words; empty when nothing is."""
+        if self.parameters is None or self.parameters.maskNode is None:
+            return _("Choose a mask first (top of the panel)")
+        if self.template() is None:
+            return _("Choose a template first (step 1)")
+        if self.runner.running:
+            return _("A run is under way: wait for it or cancel it")
+        return ""
+
+    # -- runs --------------------------------------------------------------------------------------------------------
+    def synthesize(self, mask=None, source=None, after=None, quiet=False):
+        """Write the inputs and start the worker; ``after(pairs | None)`` is called at the end. Raises on refused input.
+
+        ``quiet``: the results stay on the disk (batch) instead of being loaded.
+        """
+        if self.runner.running:
+            raise Busy()
+        mask, source = mask or self.parameters.maskNode, source or self.template()
+        folder = self.newRunFolder()
+        self.lastJob = self._job(mask, source, folder)
+        self._name, self._after, self._quiet = f"{mask.GetName()} x {source.name}", after, quiet
+        self.failure = None
+        self.runner.start(self.lastJob, str(folder / "result"), self)
+        self.tell("run")
+
+    def commandLine(self):
+        """The next run as a command; its inputs are written, so that it works as it stands."""
+        return commandLineFrom(self._job(self.parameters.maskNode, self.template(), self.newRunFolder()))
+
+    def _job(self, mask, source, folder):
+        inputs = folder / "inputs"
+        inputs.mkdir()
+        paths = self.bridge.exportInputs(mask, source.image, source.maskFor(inputs), inputs)
+        return jobFrom(self.parameters, paths, folder / "result")
+
+    def newRunFolder(self):
+        """A new folder for one run, below the runs' folder."""
+        self._runs += 1
+        folder = Path(self.runsFolder) / f"{time.strftime('%Y%m%d-%H%M%S')}-{self._runs:03d}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def cancel(self):
+        self.runner.cancel()
+        self.tell("run")
+
+    # -- the runner's listener ---------------------------------------------------------------------------------------
+    def onEvent(self, event):
+        self.tell("event", event)
+
+    def onFinished(self, event):
+        made = [pairOf(sample, self._name, len(event.get("samples", []))) for sample in event.get("samples", [])]
+        self.pairs += made
+        if not self._quiet:
+            self.loaded = self.bridge.loadResults(event, self._name)
+            self._choose(self.loaded)
+        self._end(made)
+        self.tell("results", made)
+
+    def onFailed(self, failure):
+        if failure.category != "cancelled":
+            logging.warning("StructDiff: %s; %s", failure.message, failure.remedy)
+        self.fail(failure)
+        self._end(None)
+
+    def _end(self, made):
+        after, self._after = self._after, None
+        self.tell("run")
+        if after is not None:
+            after(made)
+
+    def _choose(self, loaded):
+        if self.parameters is None:
+            return
+        self.parameters.imageNode = loaded.imageNodes[0]
+        if loaded.confidenceNodes:
+            self.parameters.confidenceNode = loaded.confidenceNodes[0]
+
+    # -- what went wrong ---------------------------------------------------------------------------------------------
+    def fail(self, failure):
+        """Keep a failure (or an exception) for the user to see."""
+        self.failure = failure if isinstance(failure, Failure) else failureOf(failure)
+        self.tell("failure", self.failure)
+
+    def dismiss(self):
+        """The user has read it."""
+        self.failure = None
+        self.tell("failure", None)
+
+    def onSceneClosed(self):
+        """The nodes are gone: forget them; a run under way would have nowhere to go and is cancelled."""
+        self.parameters = None
+        self.loaded = None
+        if self.runner.running:
+            self.runner.cancel()
+            self.fail(Failure("cancelled", _("the scene was closed during a run"), _("what was finished lies in ") + str(self.runsFolder)))
+
+
+def pairOf(sample, name, count):
+    """A sample of a ``finished`` event as a MadePair."""
+    folder = sample["folder"]
+    return MadePair(
+        name if count == 1 else f"{name}, {Path(folder).name}",
+        folder,
+        int(sample.get("seed", 0)),
+        sample.get("topology", ""),
+        sample.get("quality", ""),
+        list(sample.get("off", ())),
+        sample.get("confidence_words") or "",
+    )
