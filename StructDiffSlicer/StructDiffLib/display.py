@@ -72,7 +72,7 @@ def showConfidence(
     displayNode.SetUpperThreshold(1e6)
     displayNode.SetApplyThreshold(True)
     displayNode.EndModify(state)
-    for composite in _composites(scene, compositeNodes):
+    for composite in sliceComposites(scene) if compositeNodes is None else compositeNodes:
         composite.SetBackgroundVolumeID(imageNode.GetID())
         composite.SetForegroundVolumeID(confidenceNode.GetID())
         composite.SetForegroundOpacity(opacity)
@@ -80,7 +80,7 @@ def showConfidence(
 
 def hideConfidence(scene, compositeNodes=None):
     """Take the confidence away from the slices; the volume under it stays."""
-    for composite in _composites(scene, compositeNodes):
+    for composite in sliceComposites(scene) if compositeNodes is None else compositeNodes:
         composite.SetForegroundVolumeID(None)
 
 
@@ -130,9 +130,8 @@ def uncertainSpots(confidenceNode, thresholdHU=THRESHOLD_HU, most=50):
     return geometryOf(confidenceNode).to_world(index[peaks])
 
 
-def _composites(scene, compositeNodes):
-    if compositeNodes is not None:
-        return list(compositeNodes)
+def sliceComposites(scene):
+    """The composite nodes of all slice views."""
     found = scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
     found.UnRegister(None)
     return [found.GetItemAsObject(n) for n in range(found.GetNumberOfItems())]
@@ -149,5 +148,6 @@ __all__ = [
     "showConfidence",
     "showLegend",
     "showOutline",
+    "sliceComposites",
     "uncertainSpots",
 ]
