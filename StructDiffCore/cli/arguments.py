@@ -9,6 +9,8 @@ from typing import NoReturn
 from StructDiffCore import __version__
 from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, DEFAULT_SSV, PRESETS, SAMPLERS, SSV_METHODS
 
+from . import data_arguments
+
 
 class Refusal(Exception):
     """Arguments that cannot be understood: the fact and the remedy, for one line on stderr."""
@@ -52,6 +54,8 @@ def build_parser() -> Parser:
     _add_train(verbs)
     _add_evaluate(verbs)
     _add_doctor(verbs)
+    _add_synthesize_many(verbs)
+    _add_export(verbs)
     _add_work(verbs)
     return parser
 
@@ -184,11 +188,19 @@ def _add_train(verbs: argparse._SubParsersAction) -> None:
         verbs,
         "train",
         "train or fine-tune a generator as a YAML file says",
-        "  structdiff train train.yaml --out runs/first\n  structdiff train train.yaml --out runs/first --resume",
+        "  structdiff train train.yaml --out runs/first\n  structdiff train train.yaml --out runs/first --resume\n"
+        "  structdiff train train-own.yaml --data DATASET --init WEIGHTS.safetensors --out runs/mine",
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="settings of the run")
     parser.add_argument("--out", required=True, metavar="DIR", help="run folder: checkpoint, log, weights")
     parser.add_argument("--resume", action="store_true", help="go on from the run folder's last checkpoint")
+    parser.add_argument("--init", metavar="FILE", help="weights to start from, 'shipped' for StructDiff's own (default: random)")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="data sets to learn from (ImageCAS, ASOCA, MM-WHS, TotalSegmentator, nnU-Net, MSD)",
+    )
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="stop after M minutes, with a checkpoint (default: at the last step)"
     )
@@ -215,6 +227,18 @@ def _add_doctor(verbs: argparse._SubParsersAction) -> None:
         "  structdiff doctor\n  structdiff doctor --json",
     )
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps (default auto: all)")
+    _add_json(parser)
+
+
+def _add_synthesize_many(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(verbs, "synthesize-many", *data_arguments.SYNTHESIZE_MANY)
+    data_arguments.fill_synthesize_many(parser)
+    _add_json(parser)
+
+
+def _add_export(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(verbs, "export", *data_arguments.EXPORT)
+    data_arguments.fill_export(parser)
     _add_json(parser)
 
 

@@ -21,8 +21,13 @@ SETTINGS = (
     "correspondence",
     "resume",
     "minutes",
+    "init",
+    "data",
     "count",
     "repair",
+    "format",
+    "force",
+    "ignore_above",
 )
 """Arguments that travel as settings; those left at None are not sent."""
 
@@ -54,6 +59,10 @@ def _inputs(given: dict[str, Any]) -> dict[str, Any]:
         inputs["recipe"] = given["recipe"]
     if given.get("template"):
         inputs["template_image"], inputs["template_mask"] = given["template"]
+    if "samples_in" in given:
+        inputs["samples"] = given["samples_in"]
+    if "plan" in given:
+        inputs["config"] = given["plan"]
     if "config" in given:
         inputs["config"] = given["config"]
     return inputs

@@ -77,6 +77,12 @@ def resume(folder: Path, state: TrainingState, identity: RunIdentity) -> int:
     return int(note["steps_done"])
 
 
+def started_from(folder: Path) -> str:
+    """SHA-256 of the weights that the folder's run started from; empty where it started from none or has no checkpoint."""
+    path = folder / NAME
+    return str(read_checkpoint(path)[1].get("initial_sha256", "")) if path.exists() else ""
+
+
 def read_checkpoint(path: Path) -> tuple[TensorFile, dict[str, Any]]:
     """The tensors and the note of a checkpoint file."""
     try:

@@ -18,7 +18,7 @@ from StructDiffCore.domain import StructDiffError
 from StructDiffCore.models.network import StructDiffNetwork
 from StructDiffCore.systems.structdiff import StructDiff
 
-from .checkpoint import RunIdentity, TrainingState, resume, save_checkpoint
+from .checkpoint import RunIdentity, TrainingState, resume, save_checkpoint, started_from
 from .data import TrainingData
 from .device import training_device
 from .ema import MovingAverage
@@ -70,9 +70,8 @@ def run_training(
 def _train(
     settings: TrainSettings, out: Path, data: TrainingData, deadline: float | None, workers: int, initial: Path | None
 ) -> Iterator[Step]:
-    state, digest = fresh_state(settings), ""
-    if initial is not None:
-        digest = start_from(initial, state, settings)
+    state = fresh_state(settings)
+    digest = started_from(out) if initial is None else start_from(initial, state, settings)
     identity = RunIdentity(settings.as_dict(), data.hash, digest)
     start = resume(out, state, identity)
     if start >= settings.total_steps:
@@ -128,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Train a StructDiff generator on digital hearts; the same command resumes.")
     parser.add_argument("--config", type=Path, required=True, help="training settings, YAML or JSON")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--init", type=Path, help="weights to start from (.safetensors); repeat it when resuming")
+    parser.add_argument("--init", type=Path, help="weights to start from (.safetensors)")
     parser.add_argument("--pool", type=Path, help="folder of digital hearts (default: OUT/hearts)")
     parser.add_argument("--minutes", type=float, help="stop after this many minutes, with a checkpoint")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of the network")

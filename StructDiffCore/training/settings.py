@@ -58,12 +58,16 @@ class PairSettings:
     """Share of heart pairs whose chambers and muscle are one label; most of them are the same heart in two shapes."""
     label_jitter: float = 0.35
     """Largest shift of a label's border, in voxels."""
+    scan_spacing_mm: float = 1.0
+    """Voxel size that scans given as a data set are brought to."""
     sharper: float = 0.0
     """Share of heart pairs whose point spread and slices shrink, by up to 70 %, below what a look draws."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacings_mm", tuple(float(s) for s in self.spacings_mm))
-        if self.hearts < 2 * len(self.spacings_mm):
+        if not 0 <= self.real_share <= 1:
+            raise StructDiffError(f"real_share is {self.real_share}, expected 0 to 1", "give the share of pairs from real scans")
+        if self.real_share < 1 and self.hearts < 2 * len(self.spacings_mm):
             raise StructDiffError(f"{self.hearts} hearts, {len(self.spacings_mm)} voxel sizes", "give two hearts per voxel size")
 
 
