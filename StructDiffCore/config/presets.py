@@ -38,8 +38,10 @@ SSV_METHODS = {
 DEFAULT_SSV = "trajectory"
 SSV_PATHS = 5
 """Skipped paths of ``full``."""
-CONFIDENCE_WINDOW_HU = (0.0, 60.0)
-"""Fixed display window of the confidence map, the same for all samples, so that two maps can be compared."""
+CONFIDENCE_WINDOW_HU = (0.0, 30.0)
+"""Fixed display window of the confidence map, the same for all samples, so that two maps can be compared.
+
+Of the demo the 99th percentile is 8 HU in the left ventricle and 44 HU in the right coronary tree."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from StructDiffCore.synthesis.tiles import plan_tiles
 MACHINE_FILE = "machine.json"
 MEGA = 1e6
 START_S = 4.0
-"""Program, weights and the template's alignment, whatever the sizes."""
+"""Program, weights and the template's alignment, whatever the sizes. These seconds are those of a host of slowness 1."""
 PREPARE_S_PER_MVOXEL = 0.9
 """Reading, region codes and noise, per million voxels of target and template together."""
 CONDITION_S_PER_MVOXEL = 0.2
@@ -75,9 +75,10 @@ def _seconds(
     calls = settings.denoiser_calls + extra_calls(settings)
     kept = tiled * MEGA * rate["feature_bytes_per_voxel"] <= settings.feature_cache_mib * 2**20
     encodings = 1 if kept else calls
-    network = tiled * (calls * rate["call_s_per_mvoxel"] + encodings * (rate["encode_s_per_mvoxel"] + CONDITION_S_PER_MVOXEL))
-    each = network + SAMPLE_S + SAMPLE_S_PER_MVOXEL * target
-    return START_S + PREPARE_S_PER_MVOXEL * (target + template) + samples * each
+    network = tiled * (calls * rate["call_s_per_mvoxel"] + encodings * rate["encode_s_per_mvoxel"])
+    once = START_S + PREPARE_S_PER_MVOXEL * (target + template)
+    each = SAMPLE_S + SAMPLE_S_PER_MVOXEL * target + CONDITION_S_PER_MVOXEL * tiled * encodings
+    return rate["host_slowness"] * (once + samples * each) + samples * network
 
 
 def _memory(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TILE = 96
 """Edge of the tile that is timed, in voxels."""
 REPEATS = 3
+HOST_S = 0.055
+"""What the host's reference work takes where the constants of the estimate were measured (one core of an AMD EPYC)."""
 
 
 def machine_of(device: torch.device, devices: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,8 +71,20 @@ def measured_rate(system: StructDiff, device: torch.device) -> dict[str, Any]:
         "call_s_per_mvoxel": round(call_s / voxels * 1e6, 4),
         "encode_s_per_mvoxel": round(encode_s / voxels * 1e6, 4),
         "feature_bytes_per_voxel": round(bytes_of(features) / voxels, 2),
+        "host_slowness": round(host_slowness(), 2),
         "weights_sha256": system.sha256,
     }
+
+
+def host_slowness() -> float:
+    """How much longer than ``HOST_S`` a blur of two million voxels takes here: the pace of what is no network."""
+    import numpy as np
+    import torch
+    from scipy import ndimage
+
+    image = np.zeros((128, 128, 128), np.float32)
+    seconds, _ = _timed(lambda: ndimage.gaussian_filter(image, 2.0), torch.device("cpu"))
+    return seconds / HOST_S
 
 
 def _timed(work: Any, device: torch.device) -> tuple[float, Any]:

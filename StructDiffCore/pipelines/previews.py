@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.config.messages import Event
+from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.atomic import written
 from StructDiffCore.pictures.preview import PreviewView
 
@@ -48,7 +49,7 @@ class Previews:
         if part <= self._part or self._clock() - self._last < SHORTEST_INTERVAL_S:
             return None
         path = self._place / f"sample-{self._sample:03d}-step-{estimate.index + 1:03d}.png"
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, StructDiffError):
             with written(path) as temporary:
                 temporary.write_bytes(self._view.picture(estimate.plane))
             self._part, self._last = part, self._clock()

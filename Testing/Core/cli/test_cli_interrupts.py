@@ -12,8 +12,6 @@ import pytest
 
 from StructDiffCore.cli.main import main
 
-LONG = ["--steps", "400", "--samples", "2"]
-
 
 def _as_from_a_terminal() -> None:
     """Shells start background jobs with Ctrl-C ignored, and children inherit that."""
@@ -22,14 +20,14 @@ def _as_from_a_terminal() -> None:
 
 @pytest.fixture
 def start(scene, tmp_path):
-    """Start a long synthesis in a child process; returns it once its first network call is done."""
+    """Start a long synthesis in a child process; returns it once its first network calls are done."""
     children = []
 
-    def _start(out):
+    def _start(out, calls=1, **settings):
         job = {
             "verb": "synthesize",
             "inputs": {"mask": str(scene.mask), "template_image": str(scene.image), "template_mask": str(scene.labels)},
-            "settings": {"model": str(scene.weights), "steps": 400, "samples": 2},
+            "settings": {"model": str(scene.weights), "steps": 400, "samples": 2, **settings},
             "out": str(out),
         }
         path = tmp_path / "long.json"
@@ -42,7 +40,7 @@ def start(scene, tmp_path):
         for line in child.stdout:
             event = json.loads(line)
             assert event["event"] != "failed", event
-            if event.get("stage") == "synthesising" and event["done"] >= 1:
+            if event.get("stage") == "synthesising" and event["done"] >= calls:
                 return child
         raise AssertionError(child.stderr.read())
 
@@ -84,12 +82,42 @@ def test_the_cancel_file_stops_between_two_network_calls(start, tmp_path):
     assert names_in(tmp_path / "out") == ["cancel"]
 
 
+def test_the_cancel_file_stops_among_the_skipped_paths_too(start, tmp_path):
+    child = start(tmp_path / "out", calls=6, steps=5, ssv="full", ssv_paths=50)
+    (tmp_path / "out" / "cancel").touch()
+    told, _ = last_event(child)
+    assert (child.returncode, told["category"]) == (3, "cancelled")
+    assert names_in(tmp_path / "out") == ["cancel"]
+
+
 def test_a_cancel_file_that_is_there_before_the_start_cancels_at_once(scene, tmp_path, run):
     (tmp_path / "cancel").touch()
     code, _, err = run(scene.command(tmp_path))
     assert code == 3
     assert "cancel" in err
     assert names_in(tmp_path) == ["cancel"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_run_killed_while_it_writes_leaves_no_result(start, tmp_path):
+    out = tmp_path / "out"
+    child = start(out, calls=3, steps=3)
+    for _ in range(2000):
+        if any(name.startswith(".sample") for name in names_in(out)):
+            break
+        time.sleep(0.005)
+    child.kill()
+    child.communicate()
+    assert [name for name in names_in(out) if not name.startswith(".")] == []
+    assert any(name.startswith(".sample") for name in names_in(out))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_two_runs_at_once_never_share_a_folder(start, scene, tmp_path, run):
+    start(tmp_path / "out")
+    code, _, err = run(scene.command(tmp_path / "out"))
+    assert code == 2
+    assert "is writing into" in err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -118,6 +146,7 @@ def spoil(name, monkeypatch):
     [
         "StructDiffCore.pipelines.sample_files.write_volume",
         "StructDiffCore.pipelines.sample_files.write_label_map",
+        "StructDiffCore.pipelines.sample_files.write_float_volume",
         "StructDiffCore.pipelines.sample_files.save_planes",
         "StructDiffCore.pipelines.sample_files.write_text",
         "StructDiffCore.pipelines.result_folder.os.replace",
@@ -126,7 +155,7 @@ def spoil(name, monkeypatch):
 )
 def test_a_full_disk_is_one_line_and_leaves_nothing(scene, tmp_path, run, monkeypatch, writing):
     spoil(writing, monkeypatch)
-    code, _, err = run(scene.command(tmp_path / "out"))
+    code, _, err = run([*scene.command(tmp_path / "out"), "--steps", "3"])
     assert code in (1, 2)
     assert len(err.splitlines()) == 1
     assert "No space left on device" in err or "the disk is full" in err

@@ -14,8 +14,13 @@ from StructDiffCore.pipelines.doctor import largest_cube
 from StructDiffCore.pipelines.estimate import stored_machine
 from StructDiffCore.synthesis.memory import memory_needed
 
-
-RATE = {"precision": "float32", "call_s_per_mvoxel": 1.0, "encode_s_per_mvoxel": 0.5, "feature_bytes_per_voxel": 32.0}
+RATE = {
+    "precision": "float32",
+    "call_s_per_mvoxel": 1.0,
+    "encode_s_per_mvoxel": 0.5,
+    "feature_bytes_per_voxel": 32.0,
+    "host_slowness": 1.0,
+}
 
 
 @pytest.fixture(autouse=True)
