@@ -98,9 +98,11 @@ class SceneBridge:
         """Nodes for what a ``synthesize`` run left: volumes, confidence, mask, in one folder; several samples as a Sequence."""
         return results.load(self, finishedEvent, name, scheme)
 
-    def addFindings(self, findings, name=None):
-        """A point list with one point per finding that has a place, coloured by the worst severity, described in words."""
-        return markups.addFindings(self.scene, findings, name or _("Topology findings"))
+    def addFindings(self, findings, name=None, replace=None):
+        """A point list with one point per finding that has a place; ``replace``: the list of an earlier look, emptied first."""
+        if replace is not None:
+            self._refuseGone(replace, _("the list of findings"))
+        return markups.addFindings(self.scene, findings, name or _("Topology findings"), replace)
 
     def _refuseGone(self, node, what):
         """A node that was deleted, or whose scene was closed, is refused instead of written to."""

@@ -7,13 +7,14 @@ ORDER = ("error", "warning", "note")
 ROLE = "StructDiff.Role"
 
 
-def addFindings(scene, findings, name):
-    """One list per severity would hide the order, so: one list, named points, coloured by the worst severity in it.
+def addFindings(scene, findings, name, replace=None):
+    """One list of named points: errors in red, the others in the colour of the worst of them.
 
     ``findings``: objects with kind, severity, message and positionRAS (three numbers, or None: then it has no point).
     """
     placed = [finding for finding in findings if finding.positionRAS is not None]
-    node = scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", scene.GenerateUniqueName(name))
+    node = replace or scene.AddNewNodeByClass("vtkMRMLMarkupsFiducialNode", scene.GenerateUniqueName(name))
+    node.RemoveAllControlPoints()
     node.CreateDefaultDisplayNodes()
     node.SetAttribute(ROLE, "findings")
     for finding in placed:
