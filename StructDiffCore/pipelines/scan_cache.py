@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from StructDiffCore.domain import LabelMap, StructDiffError, Volume
 from StructDiffCore.io.files import read_label_map, read_volume
+from StructDiffCore.measures.noise_split import Split, split_noise
 from StructDiffCore.models.pseudo_labels import pseudo_labels
-from StructDiffCore.preprocess.denoise import Split, split_noise
 from StructDiffCore.preprocess.grids import to_orientation
 from StructDiffCore.preprocess.sanity import check_hu
 from StructDiffCore.training.scans import ScanCard, write_scan

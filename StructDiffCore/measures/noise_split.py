@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from StructDiffCore.config.compiled import njit
-from StructDiffCore.measures.noise import AIR_BELOW_HU, NoiseModel, fit_noise, squared_offsets
+
+from .noise import AIR_BELOW_HU, NoiseModel, fit_noise, squared_offsets
 
 GUIDE_SIGMA = (1.0, 1.0, 0.4)
 """Voxels of smoothing, in plane and axial, of the image that patches are compared in."""
