@@ -1,0 +1,116 @@
+"""The pairs a segmenter learns from: samples of a synthesis, data-set folders, data lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from StructDiffCore.domain import ImageMaskPair, LabelScheme, StructDiffError
+from StructDiffCore.io import layouts
+from StructDiffCore.io.cases import read_case
+from StructDiffCore.io.export_pair import CONFIDENCE, sample_folders
+from StructDiffCore.io.files import read_pair, template_id
+from StructDiffCore.io.integrity import naming
+from StructDiffCore.io.manifest import MANIFEST, read_manifest
+from StructDiffCore.io.safe_paths import safe_path
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """One pair on disk, before anything of it is read."""
+
+    id: str
+    image: Path
+    mask: Path | layouts.Case
+    """A mask file in the run's scheme, or the case of a known data set."""
+    confidence: Path | None = None
+    patient: str = ""
+    """Whose scan it is; pairs of one patient never stand on both sides of a split."""
+    parents: tuple[str, ...] = ()
+    """Digests of the template and the mask that a synthetic pair was made from."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that decides the pair."""
+        masks = (self.mask,) if isinstance(self.mask, Path) else tuple(file.path for file in self.mask.masks)
+        return (self.image, *masks, *((self.confidence,) if self.confidence else ()))
+
+    @property
+    def group(self) -> str:
+        """What a split keeps together: the patient, else the template, else the pair itself."""
+        return self.patient or (self.parents[0] if self.parents else self.id)
+
+    def read(self, scheme: LabelScheme) -> tuple[ImageMaskPair, tuple[str, ...]]:
+        """The pair in the run's scheme, and the digests under which a synthesis would name it as its template."""
+        with naming(self.image):
+            if isinstance(self.mask, Path):
+                pair = read_pair(self.image, self.mask, scheme)
+                return pair, (template_id(pair),)
+            pair = read_case(self.mask).pair
+            _refuse_other_meaning(self.id, pair, scheme)
+            ids = {template_id(pair)}
+            if len(self.mask.masks) == 1:
+                ids.add(template_id(read_pair(self.image, self.mask.masks[0].path)))
+            return pair, tuple(sorted(ids))
+
+
+def pairs_of(source: Path, section: str = "training") -> list[PairFiles]:
+    """All pairs of a source: a sample folder or a folder of them, a known data set, or a ``section`` of a data list."""
+    if source.suffix.lower() == ".json":
+        return _listed(source, section)
+    if not source.is_dir():
+        raise StructDiffError(f"no folder or data list at {source}", "give a folder of pairs or a .json list")
+    if any(source.glob(MANIFEST)) or any(source.glob(f"*/{MANIFEST}")):
+        return [_sample(folder) for folder in sample_folders([source])]
+    return [PairFiles(case.id, case.image, case, patient=case.id) for case in layouts.cases(source)]
+
+
+def _sample(folder: Path) -> PairFiles:
+    """A sample folder of ``structdiff synthesize``."""
+    manifest = read_manifest(folder)
+    files = manifest["files"]
+    image, mask = (safe_path(folder, str(files[part])) for part in ("image", "mask"))
+    confidence = safe_path(folder, str(files.get("confidence") or CONFIDENCE))
+    parents = tuple(str(manifest[key]) for key in ("template", "mask_id") if manifest.get(key))
+    name = f"{folder.parent.name}/{folder.name}"
+    return PairFiles(name, image, mask, confidence if confidence.is_file() else None, parents=parents)
+
+
+def _listed(path: Path, section: str) -> list[PairFiles]:
+    """A list as MSD and MONAI write it: {"training": [{"image", "label", and optionally "confidence", "patient"}]}."""
+    with naming(path):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StructDiffError(f"the data list is not readable as JSON ({error})", "correct it") from None
+        entries = content.get(section) if isinstance(content, Mapping) else None
+        if not isinstance(entries, list) or not entries:
+            raise StructDiffError(f"the data list has no '{section}' section with pairs", f'give "{section}": [...]')
+        return [_entry(path.parent, entry) for entry in entries]
+
+
+def _entry(folder: Path, entry: Any) -> PairFiles:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("image"), str) or not isinstance(entry.get("label"), str):
+        raise StructDiffError(f"the data list holds {entry!r}", 'give "image" and "label" of each pair')
+    image, label = folder / entry["image"], folder / entry["label"]
+    confidence = folder / str(entry["confidence"]) if entry.get("confidence") else None
+    parents = tuple(str(entry[key]) for key in ("template", "mask_id") if entry.get(key))
+    name = layouts.stem(image)
+    patient = str(entry.get("patient") or ("" if parents or entry.get("synthetic") else name))
+    return replace(PairFiles(name, image, label, confidence), patient=patient, parents=parents)
+
+
+def _refuse_other_meaning(case: str, pair: ImageMaskPair, scheme: LabelScheme) -> None:
+    """A data set with label names of its own must call its labels what the run's scheme calls them."""
+    ours = {label.value: label.name.lower() for label in scheme.labels}
+    for value in pair.mask.present:
+        theirs = pair.mask.scheme[value].name
+        if ours.get(value) != theirs.lower():
+            raise StructDiffError(
+                f"case {case} has label {value} '{theirs}', which the scheme '{scheme.name}' "
+                + (f"calls '{ours[value]}'" if value in ours else "does not know"),
+                "give the scheme these labels belong to",
+            )

@@ -1,0 +1,152 @@
+"""PreparedCase: a pair at the network's voxel size as arrays on disk, so that a crop costs a few pages of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from StructDiffCore.domain import ImageMaskPair, LabelScheme, StructDiffError, Volume
+from StructDiffCore.io.integrity import naming, refuse_missing
+from StructDiffCore.preprocess.grids import resample_labels, resample_volume
+from StructDiffCore.preprocess.sanity import check_hu
+from StructDiffCore.segmentation.fit import class_indices
+
+from .cases import PairFiles
+from .confidence import read_confidence
+from .settings import PretrainSettings
+
+NOTE = "case.json"
+MOST_POSITIONS = 20_000
+"""Voxels kept per class for centring crops on; more would not make the draw any finer."""
+
+
+@dataclass(frozen=True)
+class PreparedCase:
+    """Arrays of one pair: image.npy (int16 HU), classes.npy (uint8), trust.npy (float16, synthetic pairs with a map only)."""
+
+    folder: Path
+    files: PairFiles
+
+    @cached_property
+    def note(self) -> dict[str, Any]:
+        """Digest of the files, ids of the pair, voxels per class."""
+        return json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
+
+    @property
+    def image(self) -> NDArray[np.int16]:
+        return np.load(self.folder / "image.npy", mmap_mode="r", allow_pickle=False)
+
+    @property
+    def classes(self) -> NDArray[np.uint8]:
+        return np.load(self.folder / "classes.npy", mmap_mode="r", allow_pickle=False)
+
+    @property
+    def trust(self) -> NDArray[np.float16] | None:
+        path = self.folder / "trust.npy"
+        return np.load(path, mmap_mode="r", allow_pickle=False) if path.is_file() else None
+
+    @cached_property
+    def positions(self) -> dict[int, NDArray[np.int32]]:
+        """Voxels (n, 3) of every class that occurs, background apart."""
+        table = np.load(self.folder / "positions.npy", allow_pickle=False)
+        return {int(number): table[table[:, 0] == number, 1:] for number in np.unique(table[:, 0])}
+
+    @property
+    def kin(self) -> frozenset[str]:
+        """What this pair is and what it was made from: shared with another pair, both belong on one side of a split."""
+        return frozenset({*self.note["ids"], *self.files.parents})
+
+
+def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> PreparedCase:
+    """Read, check and resample one pair into ``place``, unless that was done already; refuses whatever is wrong with it."""
+    case = PreparedCase(place / _key(files, settings, weighted), files)
+    if not (case.folder / NOTE).is_file():
+        partial = place / f".{case.folder.name}.{os.getpid()}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            _write(partial, files, settings, scheme, weighted)
+            os.replace(partial, case.folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return case
+
+
+def learnt_values(settings: PretrainSettings, scheme: LabelScheme) -> tuple[int, ...]:
+    """The labels that are classes 1..n: those asked for, without those that count as another."""
+    strangers = scheme.unknown([*settings.labels, *settings.merged, *settings.merged.values()])
+    if strangers:
+        raise StructDiffError(f"the scheme '{scheme.name}' does not know the labels {strangers}", f"choose from {scheme.values}")
+    wanted = settings.labels or scheme.values
+    return tuple(value for value in scheme.values if value in wanted and value not in settings.merged)
+
+
+def _key(files: PairFiles, settings: PretrainSettings, weighted: bool) -> str:
+    """Changes whenever a file or what is made of it does."""
+    for path in files.files:
+        refuse_missing(path)
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files.files]
+    content = settings.as_dict()
+    ways = {name: content[name] for name in ("scheme", "labels", "merged", "spacing_mm", "confidence")}
+    return hashlib.sha256(json.dumps([stats, ways, weighted, files.id]).encode()).hexdigest()[:16]
+
+
+def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> None:
+    pair, ids = files.read(scheme)
+    check_hu(pair.image, str(files.image))
+    trust = _trust(files, pair, settings, weighted)
+    grid = pair.geometry.with_spacing((settings.spacing_mm,) * 3)
+    image, labels = resample_volume(pair.image, grid).voxels, resample_labels(pair.mask, grid).voxels
+    for old, new in settings.merged.items():
+        labels = np.where(labels == old, new, labels)
+    classes = class_indices(labels, learnt_values(settings, scheme))
+    np.save(folder / "image.npy", np.clip(np.rint(image), -32768, 32767).astype(np.int16))
+    np.save(folder / "classes.npy", classes)
+    np.save(folder / "positions.npy", _positions(classes))
+    if trust is not None:
+        around = resample_volume(trust, grid, outside=0.0, antialias=False).voxels
+        np.save(folder / "trust.npy", np.clip(around, 0, 1).astype(np.float16))
+    numbers, counts = np.unique(classes, return_counts=True)
+    note = {"digest": _digest(files), "ids": list(ids), "voxels": dict(zip(map(str, numbers), map(int, counts)))}
+    (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
+
+
+def _trust(files: PairFiles, pair: ImageMaskPair, settings: PretrainSettings, weighted: bool) -> Volume | None:
+    """The pair's confidence as a volume; None where it is not asked for or a missing one is trusted."""
+    if not (weighted and settings.confidence.use):
+        return None
+    if files.confidence is None:
+        if settings.confidence.missing == "trust":
+            return None
+        raise StructDiffError(
+            f"the synthetic pair {files.id} has no confidence map", "synthesize with --ssv, or set confidence.missing: trust"
+        )
+    found = read_confidence(files.confidence, pair.geometry, settings.confidence.kind, settings.confidence.tolerance_hu)
+    return Volume(found.voxels, found.geometry)
+
+
+def _positions(classes: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """(n, 4): class and voxel, an evenly spread part of each class."""
+    found = []
+    for number in np.unique(classes[classes > 0]):
+        voxels = np.argwhere(classes == number)
+        voxels = voxels[:: max(1, len(voxels) // MOST_POSITIONS)]
+        found.append(np.column_stack([np.full(len(voxels), number), voxels]))
+    return np.concatenate([np.zeros((0, 4), np.int32), *found]).astype(np.int32)
+
+
+def _digest(files: PairFiles) -> str:
+    digest = hashlib.sha256()
+    for path in files.files:
+        with naming(path), path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

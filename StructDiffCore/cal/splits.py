@@ -1,0 +1,54 @@
+"""Who learns and who is held out: by patient, and never a pair on one side with its kin on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from StructDiffCore.domain import StructDiffError
+from StructDiffCore.training.seeds import seed_of
+
+from .cases import PairFiles
+from .prepared import PreparedCase
+
+
+def held_out(pairs: Sequence[PairFiles], folds: int, fold: int, seed: int) -> tuple[list[PairFiles], list[PairFiles]]:
+    """(learning, held out): the patients in an order that the seed draws, dealt to the folds in turn."""
+    groups = sorted({pair.group for pair in pairs}, key=lambda group: seed_of(seed, "fold", group))
+    if len(groups) < folds:
+        raise StructDiffError(
+            f"{len(groups)} patients cannot be split into {folds} folds", "lower folds, add cases, or name validation sources"
+        )
+    out = {group for rank, group in enumerate(groups) if rank % folds == fold}
+    return [pair for pair in pairs if pair.group not in out], [pair for pair in pairs if pair.group in out]
+
+
+def refuse_shared_patients(learning: Sequence[PairFiles], validation: Sequence[PairFiles]) -> None:
+    """Refuse lists that name one patient, or one file, on both sides; costs nothing, so it is asked before anything is read."""
+    patients = {pair.patient: pair for pair in learning if pair.patient}
+    images = {pair.image.resolve(): pair for pair in learning}
+    for pair in validation:
+        if pair.patient and pair.patient in patients:
+            raise _leak(f"patient {pair.patient}", patients[pair.patient], pair)
+        if pair.image.resolve() in images:
+            raise _leak(f"the image {pair.image.name}", images[pair.image.resolve()], pair)
+
+
+def refuse_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedCase]) -> None:
+    """Refuse a pair on one side that is a copy or a synthetic child of one on the other, or that shares a parent with it."""
+    owner = {name: case.files for case in learning for name in case.kin}
+    for case in validation:
+        for name in sorted(case.kin & set(owner)):
+            raise _leak(f"the pair or template {name}", owner[name], case.files)
+
+
+def without_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedCase]) -> list[PreparedCase]:
+    """The learning cases without the synthetic children of held-out ones, which a fold takes with it."""
+    known = {name for case in validation for name in case.kin}
+    return [case for case in learning if not (case.files.parents and case.kin & known)]
+
+
+def _leak(what: str, learning: PairFiles, validation: PairFiles) -> StructDiffError:
+    return StructDiffError(
+        f"{what} stands on both sides of the split (training case {learning.id}, validation case {validation.id})",
+        "keep all pairs of a patient, and what was made from them, on one side",
+    )
