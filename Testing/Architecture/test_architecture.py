@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted((ROOT / "StructDiffCore").rglob("*.py"))
+SOURCES = sorted(path for part in ("StructDiffCore", "StructDiffSlicer") for path in (ROOT / part).rglob("*.py"))
 
 
 def test_the_layers_hold():
