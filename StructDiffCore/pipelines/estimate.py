@@ -19,6 +19,8 @@ from StructDiffCore.synthesis.ssv_calls import extra_calls
 from StructDiffCore.synthesis.tiles import plan_tiles
 
 MACHINE_FILE = "machine.json"
+RATE_NUMBERS = {"call_s_per_mvoxel", "encode_s_per_mvoxel", "feature_bytes_per_voxel", "host_slowness", "precision"}
+"""What a rate must tell."""
 MEGA = 1e6
 START_S = 4.0
 """Program, weights and the template's alignment, whatever the sizes. These seconds are those of a host of slowness 1."""
@@ -118,7 +120,15 @@ def stored_machine() -> dict[str, Any] | None:
         content = json.loads((cache_folder() / MACHINE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return content if isinstance(content, dict) else None
+    return content if _is_machine(content) else None
+
+
+def _is_machine(content: Any) -> bool:
+    """Whether this is a note that this version wrote: an older one may lack a number."""
+    if not isinstance(content, dict):
+        return False
+    rate = content.get("rate")
+    return rate is None or (isinstance(rate, dict) and set(rate) >= RATE_NUMBERS)
 
 
 def store_machine(machine: Mapping[str, Any]) -> Path | None:

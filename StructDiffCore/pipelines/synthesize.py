@@ -14,6 +14,7 @@ from StructDiffCore.domain import LabelMap, StructDiffError, Template
 
 from .background import Emit, stream
 from .devices import chosen_device
+from .estimate import estimate_run, stored_machine
 from .models import load_system
 from .previews import Previews, preview
 from .remaining import RemainingTime
@@ -43,12 +44,22 @@ def run(job: Job) -> Iterator[Event]:
     yield progress("reading", 1, 3)
     system = load_system(request.generator.model)
     folder.need_space(bytes_needed(target, request.samples))
+    yield from told_estimate(job, device, target, template)
     yield progress("aligning the template", 2, 3)
     prepared = yield from prepared_for(target, template, request.correspondence)
     folder.refuse_cancelled()
     with folder.opened():
         made = yield from _samples(request, folder, device, system, target, prepared)
     yield Event("finished", {"out": str(folder.path), "samples": made, "summary": _summary(folder, made)})
+
+
+def told_estimate(job: Job, device: torch.device, target: LabelMap, template: Template) -> Iterator[Event]:
+    """A ``log`` event with seconds and memory, where doctor has timed this device."""
+    machine = stored_machine()
+    if machine is None or machine.get("device") != str(device) or not machine.get("rate"):
+        return
+    shapes = (target.geometry.shape, template.pair.geometry.shape)
+    yield log(f"this takes {estimate_run(*shapes, settings=job.settings, machine=machine)} on {device}")
 
 
 def read_inputs(request: SynthesisRequest) -> tuple[LabelMap, Template]:

@@ -102,8 +102,9 @@ def test_the_machine_is_kept_and_read_again(tmp_path, monkeypatch):
     assert stored_machine() is None
     assert store_machine(MACHINE).is_file()
     assert stored_machine() == MACHINE
-    store_machine(MACHINE).write_text("{", encoding="utf-8")
-    assert stored_machine() is None
+    for damaged in ("{", "[]", '{"rate": {"precision": "float32"}}'):
+        store_machine(MACHINE).write_text(damaged, encoding="utf-8")
+        assert stored_machine() is None
 
 
 def test_a_rate_is_measured_on_this_machine():
