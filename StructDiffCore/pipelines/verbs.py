@@ -15,8 +15,10 @@ PIPELINES = {
     "demo": "StructDiffCore.pipelines.demo",
     "doctor": "StructDiffCore.pipelines.doctor",
     "evaluate": "StructDiffCore.pipelines.evaluate",
+    "export": "StructDiffCore.pipelines.export",
     "masks": "StructDiffCore.pipelines.masks",
     "synthesize": "StructDiffCore.pipelines.synthesize",
+    "synthesize-many": "StructDiffCore.pipelines.synthesize_many",
     "topology": "StructDiffCore.pipelines.topology",
     "train": "StructDiffCore.pipelines.train",
 }
