@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from StructDiffCore.domain import LabelScheme
 
+from .coarse_labels import PART_BASE, inherited_parts
 from .pseudo_labels import PSEUDO_BASE, PSEUDO_NAMES, TYPICAL_HU
 from .region_code import RegionCode, code_for
 
@@ -43,11 +44,14 @@ def composite_slots(
     *,
     target_values: Iterable[int] | None = None,
     correspondence: Mapping[int, int] | None = None,
+    parts: NDArray[np.int32] | None = None,
+    spacing_mm: ArrayLike = (1.0, 1.0, 1.0),
 ) -> Slots:
-    """Slots of all voxels (i, j, k); see ``condition_source`` for the arguments.
+    """Slots of all voxels (i, j, k); see ``condition_source`` for the arguments, ``part_labels`` for ``parts``.
 
-    Order: target labels, the template's labels, pseudo-labels. A target label is painted with its code's median; a template
-    label the target does not use stays in place as context; every other unlabelled voxel takes its pseudo-label.
+    Order: target labels, the template's labels, pseudo-labels, parts of coarse labels. A target label is painted with its
+    code's median; a template label the target does not use stays in place as context; every other unlabelled voxel takes its
+    pseudo-label.
     """
     in_target = _values(target_labels) if target_values is None else sorted({int(v) for v in target_values} - {0})
     in_template = [v for v in _values(template_labels) if v in codes]
@@ -62,6 +66,12 @@ def composite_slots(
     carried = {v: first_template + n for n, v in enumerate(in_template) if v not in used}
     around = _overlay(template_labels, carried, tissue)
     target = _overlay(target_labels, {v: n for n, v in enumerate(in_target)}, around)
+    if parts is not None:
+        slot_of_part = {v: len(table) + n for n, v in enumerate(v for v in codes if v >= PART_BASE)}
+        table += [codes[v] for v in slot_of_part]
+        looks_like = {v: v for v in in_target} if correspondence is None else correspondence
+        template = _with_parts(template, parts, slot_of_part)
+        target = _with_parts(target, inherited_parts(target_labels, parts, looks_like, spacing_mm), slot_of_part)
     return Slots(
         target,
         template,
@@ -69,6 +79,14 @@ def composite_slots(
         tuple(code.median_hu for code in table),
         {v: origin for v, (_, origin) in meanings.items()},
     )
+
+
+def _with_parts(slots: NDArray[np.int16], parts: NDArray[np.int32], slot_of_part: Mapping[int, int]) -> NDArray[np.int16]:
+    """Slots with the parts' own where a voxel is one of a coarse label."""
+    finer = slots.copy()
+    for value, slot in slot_of_part.items():
+        finer[parts == value] = slot
+    return finer
 
 
 def _pseudo_code(number: int, codes: Mapping[int, RegionCode]) -> RegionCode:

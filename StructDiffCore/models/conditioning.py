@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from StructDiffCore.domain import LabelScheme
 from StructDiffCore.measures.distance import distance_to, signed_distance
 
+from .coarse_labels import PART_BASE, Borders, part_labels
 from .composite import Slots, composite_slots
 from .painted_prior import DEFAULT_SOFTNESS_MM, paint, soften
 from .pseudo_labels import pseudo_labels
@@ -120,10 +121,19 @@ def template_codes(
     spacing_mm: ArrayLike,
     thin_values: Iterable[int] = (),
     psf_sigma_mm: float = DEFAULT_SOFTNESS_MM,
+    borders: Borders | None = None,
 ) -> dict[int, RegionCode]:
-    """Codes of a whole template, its unlabelled tissue split into pseudo-labels: image (i, j, k) in HU, labels (i, j, k)."""
+    """Codes of a whole template, its unlabelled tissue split into pseudo-labels: image (i, j, k) in HU, labels (i, j, k).
+
+    With ``borders`` (``part_borders``) the parts of coarse labels have codes too, beside their labels'.
+    """
     composite = np.where(labels > 0, labels.astype(np.int32), pseudo_labels(image, labels, spacing_mm))
-    return region_codes(image, composite, spacing_mm, thin_values, psf_sigma_mm)
+    codes = region_codes(image, composite, spacing_mm, thin_values, psf_sigma_mm)
+    if borders:
+        parts = part_labels(image, labels, borders, spacing_mm)
+        finer = region_codes(image, np.where(parts > 0, parts, composite), spacing_mm, thin_values, psf_sigma_mm)
+        codes |= {value: code for value, code in finer.items() if value >= PART_BASE}
+    return codes
 
 
 def condition_source(
@@ -139,6 +149,7 @@ def condition_source(
     correspondence: Mapping[int, int] | None = None,
     covered: NDArray[np.bool_] | None = None,
     template_pseudo: NDArray[np.integer] | None = None,
+    borders: Borders | None = None,
     softness_mm: float = DEFAULT_SOFTNESS_MM,
     drop_template: bool = False,
 ) -> ConditionSource:
@@ -148,13 +159,23 @@ def condition_source(
     ``target_labels``): a template label outside them is carried over as context, one inside them makes way.
     ``correspondence``: target label -> template label it looks like (default: the one of equal value). ``covered`` is where
     the aligned template has an image. ``template_pseudo`` spares the pseudo-labels where they are known already.
+    ``borders`` splits the template's coarse labels, and with them the target's that look like them (``part_borders``).
     ``drop_template`` hides the template's image maps (its codes and tissue layout stay).
     """
     spacing = np.asarray(spacing_mm, float)
     known = np.ones(target_labels.shape, bool) if covered is None else np.asarray(covered, bool)
     pseudo = pseudo_labels(template_image, template_labels, spacing, covered) if template_pseudo is None else template_pseudo
+    parts = part_labels(template_image, template_labels, borders, spacing) if borders else None
     slots = composite_slots(
-        target_labels, template_labels, pseudo, codes, scheme, target_values=target_values, correspondence=correspondence
+        target_labels,
+        template_labels,
+        pseudo,
+        codes,
+        scheme,
+        target_values=target_values,
+        correspondence=correspondence,
+        parts=parts,
+        spacing_mm=spacing,
     )
     thin = tuple(thin_values) if thin_values is not None else (scheme.thin_values if scheme else ())
     if drop_template:

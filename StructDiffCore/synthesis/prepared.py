@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, Template
 from StructDiffCore.measures.edges import edge_widths, point_spread_mm
 from StructDiffCore.measures.noise import NoiseModel, fit_noise
-from StructDiffCore.models.conditioning import ConditionSource, condition_source
+from StructDiffCore.models.coarse_labels import Borders, part_borders, part_labels
+from StructDiffCore.models.conditioning import ConditionSource, condition_source, template_codes
 from StructDiffCore.models.pseudo_labels import pseudo_labels
-from StructDiffCore.models.region_code import RegionCode, region_codes
+from StructDiffCore.models.region_code import RegionCode
 from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
 from StructDiffCore.preprocess.sanity import check_hu
 
@@ -28,7 +29,9 @@ class TemplateLook:
     """How the whole template looks, read on its own grid."""
 
     codes: Mapping[int, RegionCode]
-    """Region code per label and pseudo-label."""
+    """Region code per label, pseudo-label and part of a coarse label."""
+    borders: Borders
+    """HU between the parts of coarse labels."""
     noise: NoiseModel
     psf_sigma_mm: float
     """Point spread that explains the template's edges."""
@@ -60,6 +63,7 @@ def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, i
         "template": template.id,
         "alignment": aligned.report.as_dict(),
         "code_origins": {target.scheme[value].name: origin for value, origin in source.origins.items()},
+        "coarse_labels": {template.pair.mask.scheme[v].name: [round(hu) for hu in b] for v, b in look.borders.items()},
         "psf_sigma_mm": round(look.psf_sigma_mm, 3),
         "noise": look.noise.as_dict(),
     }
@@ -74,9 +78,11 @@ def read_look(template: Template) -> TemplateLook:
     spacing = mask.geometry.spacing
     thick = [value for value in mask.present if value not in mask.scheme.thin_values]
     psf = point_spread_mm(edge_widths(image, labels, spacing, thick).values())
-    regions = np.where(labels > 0, labels.astype(np.int32), pseudo_labels(image, labels, spacing))
-    codes = region_codes(image, regions, spacing, mask.scheme.thin_values, psf)
-    return TemplateLook(codes, fit_noise(image, regions, spacing, axial_axis(mask.geometry)), psf)
+    thin = mask.scheme.thin_values
+    borders = part_borders(image, labels, spacing, thin)
+    codes = template_codes(image, labels, spacing, thin, psf, borders)
+    regions = np.where(labels > 0, part_labels(image, labels, borders, spacing), pseudo_labels(image, labels, spacing))
+    return TemplateLook(codes, borders, fit_noise(image, regions, spacing, axial_axis(mask.geometry)), psf)
 
 
 def densest_slab(labels: NDArray[np.integer], most_voxels: int) -> slice:
@@ -102,4 +108,5 @@ def lay_out(target: LabelMap, aligned: AlignedTemplate, look: TemplateLook) -> C
         scheme=target.scheme,
         correspondence=matched,
         covered=aligned.covered,
+        borders=look.borders,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import CARDIAC
+from StructDiffCore.models.coarse_labels import part_borders
 from StructDiffCore.models.conditioning import build_condition, template_codes
 from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.domains import refuse_held_out
@@ -78,10 +79,11 @@ class PairStream:
         spacing = target.heart.geometry.spacing
         template_labels = self._incomplete(template.labels, rng)
         noisy = template.rendering.noisy.voxels
-        codes = template_codes(noisy, template_labels, spacing, THIN)
+        borders = part_borders(noisy, template_labels, spacing, THIN)
+        codes = template_codes(noisy, template_labels, spacing, THIN, borders=borders)
         aligned = Misalignment.draw(target.heart.geometry, self.settings.misalignment_mm, rng).apply(noisy, template_labels)
         condition = build_condition(
-            target.labels, aligned.image, aligned.labels, codes, spacing, scheme=CARDIAC, covered=aligned.covered
+            target.labels, aligned.image, aligned.labels, codes, spacing, scheme=CARDIAC, covered=aligned.covered, borders=borders
         )
         image = (target.rendering.noisy if self.noisy_target else target.rendering.clean).voxels
         thin = target.true_thin

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from StructDiffCore.domain import Geometry
+from StructDiffCore.models.coarse_labels import part_borders
 from StructDiffCore.models.conditioning import build_condition, template_codes
 
 from .crops import TrainingCrop, crop_start, thin_weights
@@ -135,11 +136,19 @@ class ScanPairStream:
 
     def _crops(self, scan: Scan, template: Half, target: Half, phase: Phase, rng: np.random.Generator) -> Iterator[TrainingCrop]:
         spacing, thin_values = scan.card.spacing_mm, scan.card.thin_values
-        codes = template_codes(template.image, template.labels, spacing, thin_values)
+        borders = part_borders(template.image, template.labels, spacing, thin_values)
+        codes = template_codes(template.image, template.labels, spacing, thin_values, borders=borders)
         geometry = Geometry(target.image.shape, spacing)
         aligned = Misalignment.draw(geometry, self.settings.misalignment_mm / 2, rng).apply(template.image, template.labels)
         condition = build_condition(
-            target.labels, aligned.image, aligned.labels, codes, spacing, thin_values=thin_values, covered=aligned.covered
+            target.labels,
+            aligned.image,
+            aligned.labels,
+            codes,
+            spacing,
+            thin_values=thin_values,
+            covered=aligned.covered,
+            borders=borders,
         )
         thin = np.isin(target.labels, thin_values)
         weight, thin_voxels = thin_weights(thin, self.settings.thin_weight), np.argwhere(thin)
