@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from StructDiffCore.domain import StructDiffError
-from StructDiffCore.models.network import StructDiffNetwork
 from StructDiffCore.systems.tensor_file import TensorFile, read_tensors, write_tensors
 
 from .ema import MovingAverage
@@ -20,12 +19,14 @@ from .settings import TrainSettings
 
 NAME = "last.safetensors"
 
+Network = TypeVar("Network", bound=nn.Module)
+
 
 @dataclass(frozen=True, eq=False)
-class TrainingState:
+class TrainingState(Generic[Network]):
     """What a run carries from step to step."""
 
-    network: StructDiffNetwork
+    network: Network
     optimizer: Optimizer
     average: MovingAverage
 
@@ -126,7 +127,7 @@ def _refuse_other_runs(path: Path, note: dict[str, Any], identity: RunIdentity) 
             f"{path} belongs to a run with other settings ({', '.join(changed)})", "give its settings, or another --out"
         )
     if note["data_hash"] != identity.data_hash:
-        raise StructDiffError(f"{path} was trained on other data", "restore the pool of hearts, or give another --out")
+        raise StructDiffError(f"{path} was trained on other data", "restore the data, or give another --out")
     if note.get("initial_sha256", "") != identity.initial:
         raise StructDiffError(f"{path} started from other weights", "give the same --init again, or another --out")
 
