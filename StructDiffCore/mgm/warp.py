@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry, StructDiffError
 
 Floats = NDArray[np.float64]
