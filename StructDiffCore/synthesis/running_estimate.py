@@ -24,6 +24,27 @@ class Condition(Protocol):
     def crop(self, start: Index, shape: Index) -> ConditionMaps: ...
 
 
+class PriorPlanes:
+    """Planes of the painted prior in HU, each made once for all looks at one volume."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._made: dict[tuple[int, int], Tensor] = {}
+
+    def box(self, axis: int, at: int) -> tuple[slice, slice, slice]:
+        """The voxels of the plane of index ``at`` across ``axis``."""
+        i, j, k = (slice(at, at + 1) if other == axis else slice(0, n) for other, n in enumerate(self._condition.shape))
+        return i, j, k
+
+    def of(self, axis: int, at: int) -> Tensor:
+        """The prior there, shaped like the box."""
+        if (axis, at) not in self._made:
+            box = self.box(axis, at)
+            start, shape = _index([s.start for s in box]), _index([s.stop - s.start for s in box])
+            self._made[axis, at] = torch.from_numpy(np.array(self._condition.crop(start, shape).prior_hu))
+        return self._made[axis, at]
+
+
 @dataclass(frozen=True, eq=False)
 class RunningEstimate:
     """The clean estimate after step ``index`` of ``total``."""
@@ -32,18 +53,13 @@ class RunningEstimate:
     total: int
     residual: Tensor
     """(i, j, k) on the padded grid."""
-    condition: Condition
+    prior: PriorPlanes
     to_hu: Callable[[Tensor, Tensor], Tensor]
 
     def plane(self, axis: int, at: int) -> NDArray[np.float32]:
         """The plane of index ``at`` across ``axis``, in HU: the two other axes in their order."""
-        start = [0, 0, 0]
-        start[axis] = at
-        shape = list(self.condition.shape)
-        shape[axis] = 1
-        prior = torch.from_numpy(np.array(self.condition.crop(_index(start), _index(shape)).prior_hu))
-        box = tuple(slice(s, s + n) for s, n in zip(start, shape))
-        return np.asarray(self.to_hu(self.residual[box], prior).squeeze(axis).numpy())
+        hu = self.to_hu(self.residual[self.prior.box(axis, at)], self.prior.of(axis, at))
+        return np.asarray(hu.squeeze(axis).numpy())
 
 
 def _index(values: list[int]) -> Index:

@@ -148,7 +148,10 @@ def spread_of(settings: SynthesisSettings, seed: int) -> Spread:
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """What a spread came to, on the volume's grid."""
+    """What a spread came to, on the volume's grid.
+
+    A ``ConfidenceMap`` in [0, 1] can be made of it only once its relation to true errors has been measured.
+    """
 
     variance_hu2: Volume
     """Variance of the clean-image estimates in HU^2."""

@@ -21,7 +21,7 @@ from StructDiffCore.models.conditioning import ConditionMaps
 
 from .feature_cache import FeatureCache
 from .result import ct_volume
-from .running_estimate import Condition, OnEstimate, RunningEstimate
+from .running_estimate import Condition, OnEstimate, PriorPlanes, RunningEstimate
 from .ssv import Uncertainty, spread_of
 from .tiles import Tile, TilePlan, plan_tiles
 
@@ -83,10 +83,10 @@ def sample_volume(
     levels = log_snr_levels(settings.steps)
     start = start_noise((1, 1, *plan.padded), [torch.Generator().manual_seed(seed)]) * levels[0].sigma
     later = torch.Generator().manual_seed(seed + 1)
-    show = on_estimate or (lambda estimate: None)
+    show, prior = on_estimate or (lambda estimate: None), PriorPlanes(condition)
     for step in sampler_named(settings.sampler)(denoiser, start, levels, [later]):
         spread.watch(step)
-        show(RunningEstimate(step.index, step.total, step.clean[0, 0], condition, system.to_hu))
+        show(RunningEstimate(step.index, step.total, step.clean[0, 0], prior, system.to_hu))
         residual = step.clean
     i, j, k = geometry.shape
     volume = ct_volume(_in_hu(system, condition, residual[0, 0, :i, :j, :k], plan), geometry)

@@ -13,7 +13,7 @@ from StructDiffCore.models.conditioning import ConditionMaps
 from StructDiffCore.pictures.preview import PreviewView
 from StructDiffCore.pipelines.previews import Previews, middle_of
 from StructDiffCore.pipelines.result_folder import ResultFolder
-from StructDiffCore.synthesis.running_estimate import RunningEstimate
+from StructDiffCore.synthesis.running_estimate import PriorPlanes, RunningEstimate
 
 SHAPE = (12, 10, 8)
 
@@ -23,7 +23,7 @@ def estimates(steps):
     zeros = np.zeros(SHAPE, np.float32)
     condition = ConditionMaps(prior, zeros, zeros, prior, prior, zeros, zeros.astype(np.int16), np.zeros((1, 15), np.float32))
     residual = torch.ones(16, 16, 8)
-    return [RunningEstimate(index, steps, residual, condition, lambda r, p: p + 100 * r) for index in range(steps)]
+    return [RunningEstimate(index, steps, residual, PriorPlanes(condition), lambda r, p: p + 100 * r) for index in range(steps)]
 
 
 def shown(place, steps, seconds_per_step):
