@@ -21,6 +21,8 @@ KEPT = ("lm", "lad", "lcx", "rca")
 SIDE_SHARE = 0.75
 """An unnamed side branch may be pruned when it is shorter than this part of its tree's longest branch."""
 
+STUB_MM = 8.0
+"""Pruning a shorter branch only frays its parent's wall."""
 LONG_MM = 10.0
 """Only longer branches are shortened."""
 
@@ -87,7 +89,7 @@ def _tree_edits(value: int, tree: VesselGraph, settings: DrawSettings, rng: np.r
 
 
 def _side_branches(tree: VesselGraph) -> list[str]:
-    """Names of branches that may go: they end, they are no main vessel, and they are shorter than the longest."""
+    """Names of branches that may go: no main vessels, no stubs that lie in their parent's lumen; shorter than the longest."""
     longest = max(branch.length_mm for branch in tree.branches)
     return [
         branch.name
@@ -95,7 +97,7 @@ def _side_branches(tree: VesselGraph) -> list[str]:
         if branch.parent is not None
         and not tree.children[index]
         and branch.name.lower() not in KEPT
-        and branch.length_mm < SIDE_SHARE * longest
+        and STUB_MM < branch.length_mm < SIDE_SHARE * longest
     ]
 
 

@@ -129,7 +129,8 @@ def _chosen(references: Sequence[Reference], number: int) -> Reference:
 
 
 def _grid(reference: Reference, recipe: Recipe) -> Geometry:
-    geometry = reference.mask.geometry
+    """The reference's grid, with room to move in unless the heart stays where it is; at the recipe's spacing."""
+    geometry = reference.roomy if recipe.warp.moves else reference.mask.geometry
     return geometry if recipe.spacing_mm is None else geometry.with_spacing(recipe.spacing_mm)
 
 
@@ -172,11 +173,11 @@ def new_masks(
         raise StructDiffError(f"{count} masks were asked for", "give a count of 1 or more")
     if fixed is not None and fixed.whole and count > 1:
         raise StructDiffError(f"{count} masks were asked for, but the recipe leaves nothing to chance", "give --count 1")
-    earlier: list[NewMask] = []
+    earlier: list[NDArray[np.uint8]] = []
     for number in range(count):
         rng = np.random.default_rng([seed, number])
         mask = _proved(references, rng, settings or DrawSettings(), fixed, earlier)
-        earlier.append(mask)
+        earlier.append(mask.small)
         yield mask if not faults else with_drawn_breaks(mask, faults, rng)
 
 
@@ -185,7 +186,7 @@ def _proved(
     rng: np.random.Generator,
     settings: DrawSettings,
     fixed: PartialRecipe | None,
-    earlier: Sequence[NewMask],
+    earlier: Sequence[NDArray[np.uint8]],
 ) -> NewMask:
     refused: list[str] = []
     tries = 1 if fixed is not None and fixed.whole else TRIES
@@ -208,9 +209,9 @@ def _proved(
     )
 
 
-def _copied(mask: NewMask, earlier: Sequence[NewMask]) -> str:
+def _copied(mask: NewMask, earlier: Sequence[NDArray[np.uint8]]) -> str:
     for number, other in enumerate(earlier):
-        if other.small.shape == mask.small.shape and overlap(mask.small, other.small) > ALIKE:
+        if other.shape == mask.small.shape and overlap(mask.small, other) > ALIKE:
             return f"the mask is a copy of mask {number}"
     return ""
 

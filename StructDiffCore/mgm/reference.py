@@ -23,6 +23,8 @@ Bytes = NDArray[np.uint8]
 LARGEST_LABEL = 253
 MARGIN_VOXELS = 2
 LUMEN_REACH_MM = 4.0
+ROOM_MM = 16.0
+"""A warp moves a heart by less than this, nearly always: so much room a new mask's grid has around its reference's labels."""
 SURFACE_MM = 1.2
 """Voxel of the epicardium's distance map, about."""
 SURFACE_MARGIN_MM = 16.0
@@ -113,6 +115,17 @@ class Reference:
     def _own_volumes_ml(self) -> dict[int, float]:
         counts = np.bincount(self.mask.voxels.ravel(), minlength=256)
         return {value: float(counts[value]) * self.mask.geometry.voxel_volume_mm3 / 1000 for value in self.mask.present}
+
+    @cached_property
+    def roomy(self) -> Geometry:
+        """The mask's grid, widened where less than ``ROOM_MM`` lie between its labels and a border that does not cut them."""
+        spacing, size = np.asarray(self.mask.geometry.spacing), np.asarray(self.mask.geometry.shape)
+        found = find_objects((self.mask.voxels != 0).view(np.uint8))[0]
+        free = np.array([[side.start for side in found], [n - side.stop for side, n in zip(found, size)]])
+        wanted = np.where(free > 0, np.ceil(ROOM_MM / spacing), 0)
+        before, after = np.maximum(wanted - free, 0).astype(int).tolist()
+        shape = tuple(int(a + n + b) for a, n, b in zip(before, size, after))
+        return self.mask.geometry.cropped(tuple(-a for a in before), shape)  # type: ignore[arg-type]
 
     def box_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lowest and highest world coordinates (3,) of the box around all labels."""

@@ -48,6 +48,11 @@ class WarpRecipe:
         if not 0.7 <= self.size <= 1.4:
             raise StructDiffError(f"a heart {self.size:g} times its size leaves the human range", "give a size of 0.7 to 1.4")
 
+    @property
+    def moves(self) -> bool:
+        """Whether anything changes its place."""
+        return self.sd_mm > 0 or self.size != 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class Warp:

@@ -28,7 +28,9 @@ SD_MM = 3.2
 def mgm(reference: Reference) -> Callable[[int], np.ndarray]:
     def made(seed: int) -> np.ndarray:
         recipe = draw_recipe([reference], DrawSettings(), np.random.default_rng(seed))
-        return make_mask([reference], recipe).mask.voxels
+        mask, old = make_mask([reference], recipe).mask, reference.mask.geometry
+        first = np.rint(mask.geometry.to_index(old.origin)).astype(int)
+        return mask.voxels[tuple(slice(a, a + n) for a, n in zip(first, old.shape))]
 
     return made
 
