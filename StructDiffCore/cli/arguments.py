@@ -9,7 +9,7 @@ from typing import NoReturn
 from StructDiffCore import __version__
 from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, DEFAULT_SSV, PRESETS, SAMPLERS, SSV_METHODS
 
-from . import data_arguments
+from . import data_arguments, segmenter_arguments
 
 
 class Refusal(Exception):
@@ -52,6 +52,8 @@ def build_parser() -> Parser:
     _add_masks(verbs)
     _add_topology(verbs)
     _add_train(verbs)
+    _add_pretrain(verbs)
+    _add_predict(verbs)
     _add_evaluate(verbs)
     _add_doctor(verbs)
     _add_synthesize_many(verbs)
@@ -151,12 +153,16 @@ def _add_masks(verbs: argparse._SubParsersAction) -> None:
         "make new masks with proved topology from reference masks",
         "  structdiff masks heart.seg.nrrd --count 5 --out new_hearts\n"
         "  structdiff masks labels.nii.gz --scheme cardiac --repair --out mended_and_varied\n"
-        "  structdiff masks heart.seg.nrrd --recipe new_hearts/mask-003/manifest.json --out again",
+        "  structdiff masks heart.seg.nrrd --recipe new_hearts/mask-003/manifest.json --out again\n"
+        "  structdiff masks heart.seg.nrrd --count 20 --faults 1 --out labelled_bad_masks",
     )
     parser.add_argument("masks", nargs="+", metavar="MASK", help="reference label maps of one scheme")
     parser.add_argument("--count", type=int, default=1, metavar="N", help="how many masks (default 1)")
     parser.add_argument("--out", required=True, metavar="DIR", help="output folder, new or empty; mask N lies in DIR/mask-N")
     parser.add_argument("--recipe", metavar="FILE", help="JSON that fixes warp, edits or spacing; a manifest repeats its mask")
+    parser.add_argument(
+        "--faults", type=int, default=0, metavar="N", help="lay N declared faults (gap, bridge, leak, speck) into every mask"
+    )
     parser.add_argument("--repair", action="store_true", help="mend dirty references first and tell what changed")
     parser.add_argument(
         "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
@@ -204,6 +210,18 @@ def _add_train(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--minutes", type=float, metavar="M", help="stop after M minutes, with a checkpoint (default: at the last step)"
     )
+    _add_json(parser)
+
+
+def _add_pretrain(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(verbs, "pretrain", *segmenter_arguments.PRETRAIN)
+    segmenter_arguments.fill_pretrain(parser)
+    _add_json(parser)
+
+
+def _add_predict(verbs: argparse._SubParsersAction) -> None:
+    parser = _verb(verbs, "predict", *segmenter_arguments.PREDICT)
+    segmenter_arguments.fill_predict(parser)
     _add_json(parser)
 
 

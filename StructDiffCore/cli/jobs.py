@@ -24,10 +24,12 @@ SETTINGS = (
     "init",
     "data",
     "count",
+    "faults",
     "repair",
     "format",
     "force",
     "ignore_above",
+    "ending",
 )
 """Arguments that travel as settings; those left at None are not sent."""
 
@@ -51,6 +53,8 @@ def _inputs(given: dict[str, Any]) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     if "mask" in given:
         inputs["mask"] = given["mask"]
+    if "images" in given:
+        inputs["images"] = given["images"]
     if given.get("against"):
         inputs["against"] = given["against"]
     if "masks" in given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,13 @@ class PartialRecipe:
     """What a user fixes; the rest is drawn."""
 
     given: Mapping[str, Any]
+    references: tuple[str, ...] = ()
+    """Digests of the references that a manifest was made from; none for a bare recipe."""
+
+    def made_from_others(self, digests: Sequence[str]) -> list[str]:
+        """Digests among the manifest's references that are not in their place among these."""
+        here = [*digests, *[""] * len(self.references)]
+        return [digest for digest, other in zip(self.references, here) if digest != other]
 
     @classmethod
     def read(cls, path: Path) -> PartialRecipe:
@@ -71,7 +78,7 @@ class PartialRecipe:
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise StructDiffError(f"{path} is no readable recipe ({error})", "write it again") from None
         if isinstance(content, Mapping) and isinstance(content.get("recipe"), Mapping):
-            content = content["recipe"]
+            return replace(cls.from_dict(content["recipe"]), references=_digests(content.get("references")))
         return cls.from_dict(content)
 
     @classmethod
@@ -142,6 +149,11 @@ def _words(edit: Edit) -> str:
 
 def _contradiction(what: str) -> StructDiffError:
     return StructDiffError(f"the recipe contradicts itself: {what}", "choose one of the two")
+
+
+def _digests(references: Any) -> tuple[str, ...]:
+    entries = references if isinstance(references, list) else []
+    return tuple(str(entry["sha256_16"]) for entry in entries if isinstance(entry, Mapping) and "sha256_16" in entry)
 
 
 def _refuse_bad_warp(warp: Any) -> None:
