@@ -57,8 +57,9 @@ check: $(READY)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(READY)
+bench: $(READY) $(SLICER_READY)
 	@$(BIN)/python Testing/Benchmarks/bench.py
+	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_slicer.py
 
 clean:
 	rm -rf $(VENV) $(SLICER_VENV) out build dist *.egg-info

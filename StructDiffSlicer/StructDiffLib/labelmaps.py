@@ -23,14 +23,18 @@ def readLabels(segmentationNode, geometry=None, scheme=None):
         raise StructDiffError(
             _("'{name}' has no segments").format(name=segmentationNode.GetName()), _("add a segment or choose another mask")
         )
-    layers = _layersOf(segmentationNode)
-    geometry = geometry or _referenceGrid(segmentationNode, layers)
+    geometry = geometry or _referenceGrid(segmentationNode, _layersOf(segmentationNode))
+    return LabelMap(layLabels(segmentationNode, geometry, labels), geometry, foundScheme)
+
+
+def layLabels(segmentationNode, geometry, labels):
+    """The label values (i, j, k) of all segments on a grid; ``labels`` as labelsOfSegments gives them."""
     values = {name: label.value for name, (label, _known) in labels.items()}
     flat = np.zeros(geometry.shape, np.uint8 if max(values.values()) <= 255 else np.uint16, order="F")
-    for image, names in layers:
+    for number, (image, names) in enumerate(_layersOf(segmentationNode)):
         wanted = {segmentationNode.GetSegmentation().GetSegment(name).GetLabelValue(): values[name] for name in names}
-        _lay(flat, geometry, _inWorld(image, segmentationNode), wanted)
-    return LabelMap(flat, geometry, foundScheme)
+        _lay(flat, geometry, _inWorld(image, segmentationNode), wanted, number == 0)
+    return flat
 
 
 def writeLabels(segmentationNode, labelMap):
@@ -125,7 +129,7 @@ def _offset(grid, reference):
     return whole.astype(int) if apart <= NEAR_VOXEL else None
 
 
-def _lay(flat, geometry, image, wanted):
+def _lay(flat, geometry, image, wanted, first):
     """Write the layer's voxels, with the values wanted for each of its label values, into the flat map."""
     if min(image.GetDimensions()) < 1 or image.GetPointData().GetScalars() is None:
         return
@@ -142,7 +146,10 @@ def _lay(flat, geometry, image, wanted):
     table = np.zeros(max(int(inside.max()), *wanted) + 1, flat.dtype)
     for value, label in wanted.items():
         table[value] = label
-    fresh = table[inside]
+    fresh = np.take(table, inside.T).T
+    if first:
+        flat[there] = fresh
+        return
     _refuseOverlap(flat[there], fresh)
     np.maximum(flat[there], fresh, out=flat[there])
 

@@ -5,7 +5,7 @@ import numpy as np
 from StructDiffCore.domain import StructDiffError
 
 from .grids import gridOfImage, voxelsOf
-from .labelmaps import BINARY, readLabels
+from .labelmaps import BINARY, layLabels
 from .segmentMeaning import labelsOfSegments
 from .translation import _
 
@@ -15,14 +15,12 @@ MARGIN = 3
 
 def topologyLine(labelMap, label):
     """Such as "LCA: 1 piece, 0 loops, 13 ends" for one label value of a label map; says so where the label is absent."""
-    from StructDiffCore.topology.line import line_of
-
-    return line_of(labelMap.voxels, label, labelMap.geometry, labelMap.scheme)
+    return _line(labelMap.voxels, label, labelMap.geometry, labelMap.scheme)
 
 
 def lineOfSegment(segmentationNode, segmentId):
     """The same straight from the scene after a stroke: only the box around the segment is looked at."""
-    labels, _scheme = labelsOfSegments(segmentationNode)
+    labels, scheme = labelsOfSegments(segmentationNode)
     if segmentId not in labels:
         raise StructDiffError(_("the segment is gone"), _("choose another"))
     segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
@@ -32,8 +30,7 @@ def lineOfSegment(segmentationNode, segmentId):
     if box is None:
         return _("{name}: empty").format(name=label.name)
     grid = gridOfImage(image).cropped(tuple(side.start for side in box), tuple(side.stop - side.start for side in box))
-    around = readLabels(segmentationNode, grid)
-    return topologyLine(around, label.value)
+    return _line(layLabels(segmentationNode, grid, labels), label.value, grid, scheme)
 
 
 def boxAround(voxels, value):
@@ -49,3 +46,9 @@ def boxAround(voxels, value):
         planes = planes[(slice(None),) * axis + (slice(int(inside[0]), int(inside[-1]) + 1),)]
         sides.append(slice(cut.start, min(cut.stop, voxels.shape[2 - axis])))
     return sides[2], sides[1], sides[0]
+
+
+def _line(voxels, value, geometry, scheme):
+    from StructDiffCore.topology.line import line_of
+
+    return line_of(voxels, value, geometry, scheme)
