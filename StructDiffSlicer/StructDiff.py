@@ -200,8 +200,8 @@ class StructDiffTest(ScriptedLoadableModuleTest):
 
     def test_sampleDataToLoadedNodes(self):
         """Load the sample data, synthesise with the quick preset, expect a volume, a confidence map and a mask."""
-        from StructDiffLib.parameters import Preset
         from StructDiffLib import templates
+        from StructDiffLib.parameters import Preset
 
         logic = StructDiffLogic()
         session = logic.newSession()

@@ -1,6 +1,7 @@
 """Session: what the panels share: the scene's bridge, the choices, the running job and the pairs made so far. Knows no Qt."""
 
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,12 @@ class MadePair:
     off: list = field(default_factory=list)
     words: str = ""
     """One line on what the confidence map is worth."""
+
+    @property
+    def caseName(self):
+        """A name for files: letters, digits and hyphens of the pair's name, and its run, so that no two are alike."""
+        run = Path(self.folder).parent.parent.name
+        return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in (self.name, run))
 
     @property
     def passed(self):
@@ -206,7 +213,11 @@ class Session:
         self.loaded = None
         if self.runner.running:
             self.runner.cancel()
-            self.fail(Failure("cancelled", _("the scene was closed during a run"), _("what was finished lies in ") + str(self.runsFolder)))
+            self.fail(
+                Failure(
+                    "cancelled", _("the scene was closed during a run"), _("what was finished lies in ") + str(self.runsFolder)
+                )
+            )
 
 
 def pairOf(sample, name, count):

@@ -1,6 +1,6 @@
 """Draws StructDiffSlicer/Resources/Icons/StructDiff.png, 128 x 128: a vessel tree that comes out of noise.
 
-    .venv-slicer/bin/python Testing/Slicer/make_icon.py
+.venv-slicer/bin/python Testing/Slicer/make_icon.py
 """
 
 from __future__ import annotations

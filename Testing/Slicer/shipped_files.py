@@ -1,7 +1,7 @@
 """The file lists in the CMakeLists.txt of the module and of the core: only what stands in them ships with the extension.
 
-    python3 Testing/Slicer/shipped_files.py            says which lists differ from the tree (exit code 1)
-    python3 Testing/Slicer/shipped_files.py --write    brings the lists up to date
+python3 Testing/Slicer/shipped_files.py            says which lists differ from the tree (exit code 1)
+python3 Testing/Slicer/shipped_files.py --write    brings the lists up to date
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Step 4: where the volume can be trusted."""
 
 import slicer
+
 from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 
 from .. import display, findings

@@ -42,8 +42,11 @@ class Desk:
 
     def poll(self):
         """Hand on what the worker and the background said. Never waits."""
-        self.session.runner.poll()
-        self.session.background.poll()
+        try:
+            self.session.runner.poll()
+            self.session.background.poll()
+        except Exception as error:  # a fault of ours becomes a notice, and the timer goes on
+            self.session.fail(error)
 
     def onChange(self, what, told):
         """A finished run leads to its confidence map."""

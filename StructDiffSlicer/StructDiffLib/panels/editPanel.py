@@ -177,9 +177,7 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
             mask = self.mask
             labelMap, stamp = self.session.bridge.labelMapOf(mask), mask.GetSegmentation().GetMTime()
             self.ui.editMessageLabel.text = _("Changing and proving…")
-            self._start(
-                lambda: maskEditing.edited(labelMap, kind, **options), lambda result: self._put(mask, stamp, result)
-            )
+            self._start(lambda: maskEditing.edited(labelMap, kind, **options), lambda result: self._put(mask, stamp, result))
 
     def _put(self, mask, stamp, result):
         if mask is not self.mask or mask.GetSegmentation().GetMTime() != stamp:

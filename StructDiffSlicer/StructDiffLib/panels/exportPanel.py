@@ -67,7 +67,9 @@ class ExportPanel(Panel):
         ui.forceBox.visible = bool(refused)
         ui.forceLabel.text = _("Not as the scheme or the template want it: {names}").format(names=names)
         ui.reasonEdit.enabled = ui.forceCheckBox.checked
-        allow(ui.exportButton, self._whyNotExport(ticked, refused), _("Image, mask, confidence and manifest of every ticked pair"))
+        allow(
+            ui.exportButton, self._whyNotExport(ticked, refused), _("Image, mask, confidence and manifest of every ticked pair")
+        )
         reason = self.session.whyNotSynthesize() if self.session.runner.running else ""
         allow(ui.startBatchButton, reason or ("" if self._pairsOfBatch() else _("Tick at least one mask and template")), "")
         allow(ui.fillBatchButton, reason, _("Read the scene and the library again"))
@@ -91,13 +93,13 @@ class ExportPanel(Panel):
     def onExport(self):
         with self.guarded():
             ticked = self._ticked()
-            folders = [pair.folder for pair in ticked]
+            cases = [(pair.folder, pair.caseName) for pair in ticked]
             chosen, out = self.parameters.exportFormat.value, Path(self.parameters.exportFolder)
             failed = any(not pair.passed for pair in ticked)
             reason = self.ui.reasonEdit.text.strip() if failed and self.ui.forceCheckBox.checked else None
             self._writing = True
             self.ui.exportedLabel.text = _("Writing…")
-            self.session.background.submit(lambda: exporting.exportPairs(folders, chosen, out, reason), self.onExported)
+            self.session.background.submit(lambda: exporting.exportPairs(_named(cases), chosen, out, reason), self.onExported)
         self.update()
 
     def onExported(self, written, error):
@@ -106,8 +108,9 @@ class ExportPanel(Panel):
             self.ui.exportedLabel.text = ""
             self.session.fail(error)
         else:
-            count, folder = len(written), str(self.parameters.exportFolder) if self.parameters else ""
-            self.ui.exportedLabel.text = _("{count} files written to {folder}").format(count=count, folder=folder)
+            folder = str(self.parameters.exportFolder) if self.parameters else ""
+            words = _("{count} pairs written to {folder}").format(count=len(written.paths), folder=folder)
+            self.ui.exportedLabel.text = "\n".join([words, *written.notes])
             with silent(self.ui.forceCheckBox):
                 self.ui.forceCheckBox.checked = False
         self.update()
@@ -145,6 +148,15 @@ class ExportPanel(Panel):
         batch = self.batch
         words = _("{done} of {total} done, {failed} failed").format(done=batch.done, total=batch.total, failed=batch.failed)
         self.ui.batchLabel.text = words
+
+
+def _named(cases):
+    """Pairs under names that tell samples of different runs apart."""
+    from dataclasses import replace
+
+    from StructDiffCore.io.export_pair import read_sample
+
+    return [replace(read_sample(Path(folder)), name=name) for folder, name in cases]
 
 
 def _header(table, names):

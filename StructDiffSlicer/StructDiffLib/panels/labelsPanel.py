@@ -1,6 +1,7 @@
 """Labels that fit no scheme: what they are called, their terminology, whether they are vessels."""
 
 import qt
+
 from StructDiffCore.domain import CARDIAC
 
 from ..translation import _

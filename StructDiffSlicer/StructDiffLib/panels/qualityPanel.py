@@ -46,7 +46,9 @@ class QualityPanel(Panel):
         unsafe = "" if row is None or row.fixable else _("No safe fix is known for this finding: edit the mask there by hand")
         allow(ui.fixButton, busy or checked or chosen or unsafe, _("Make the smallest change that mends this; it can be undone"))
         fixable = any(one.fixable for one in self._rows())
-        allow(ui.fixAllButton, busy or checked or ("" if fixable else _("Nothing here has a safe fix")), _("One undo step per fix"))
+        allow(
+            ui.fixAllButton, busy or checked or ("" if fixable else _("Nothing here has a safe fix")), _("One undo step per fix")
+        )
         allow(ui.undoFixButton, target or busy, _("Take the last fix back"))
         allow(ui.markersCheckBox, checked, _("Mark the findings in the views"))
 
@@ -142,9 +144,8 @@ class QualityPanel(Panel):
             scene = self.session.bridge.scene
             if self._markers is not None and self._markers.GetScene() is scene:
                 scene.RemoveNode(self._markers)
-            self._markers = None
-            if self._rows() and self.ui.markersCheckBox.checked:
-                self._markers = self.session.bridge.addFindings(self._rows())
+            shown = self._rows() if self.ui.markersCheckBox.checked else ()
+            self._markers = self.session.bridge.addFindings(shown) if shown else None
 
 
 def _severity(severity):

@@ -135,7 +135,9 @@ class SynthesisPanel(Panel):
         if not self.session.runner.cancelling:
             left = event.get("eta_s")
             stage = str(event.get("stage", "")).capitalize()
-            self.ui.stageLabel.text = stage if left is None else _("{stage}, {left} left").format(stage=stage, left=_duration(left))
+            self.ui.stageLabel.text = (
+                stage if left is None else _("{stage}, {left} left").format(stage=stage, left=_duration(left))
+            )
         self.ui.logText.appendPlainText(f"{event.get('stage', '')} {done}/{total}")
 
     def _showPreview(self, path):

@@ -134,7 +134,8 @@ class TemplatePanel(Panel):
 def _item(entry, why, best):
     """Thumbnail, name, spacing and HU, and why it fits."""
     title = _("{name}  (best match)").format(name=entry.id) if best else entry.id
-    item = qt.QListWidgetItem("\n".join(line for line in (title, entry.problem or entry.line(), why) if line))
+    facts = entry.problem or entry.line().removeprefix(f"{entry.id}: ")
+    item = qt.QListWidgetItem("\n".join(line for line in (title, facts, why) if line))
     if png := templates.thumbnail(entry):
         pixmap = qt.QPixmap()
         pixmap.loadFromData(qt.QByteArray(png))

@@ -4,6 +4,7 @@
 upstream_names.json, made from Slicer's and CTK's sources, is compared with what the code uses.
 """
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -16,7 +17,14 @@ def install():
     if "qt" in sys.modules:
         return
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    _lendNone()
     from . import application, qtModule
 
     qtModule.install(MODULE_FOLDER)
     application.install()
+
+
+def _lendNone():
+    """PySide gives a reference to None away whenever C++ (the .ui loader) sets a Python property; Python 3.11 counts them."""
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 10**9

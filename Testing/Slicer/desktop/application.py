@@ -13,8 +13,6 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from . import parameterNode, widgets
 
 
-
-
 class Application:
     """What the code asks of slicer.app."""
 
@@ -107,7 +105,11 @@ def install():
             setattr(slicer, kind.__name__, kind)
     slicer.util.childWidgetVariables = childWidgetVariables
     _module("slicer.i18n", tr=lambda text: text, translate=lambda context, text: text)
-    _module("slicer.parameterNodeWrapper", parameterNodeWrapper=parameterNode.parameterNodeWrapper, WithinRange=parameterNode.WithinRange)
+    _module(
+        "slicer.parameterNodeWrapper",
+        parameterNodeWrapper=parameterNode.parameterNodeWrapper,
+        WithinRange=parameterNode.WithinRange,
+    )
     _module(
         "slicer.ScriptedLoadableModule",
         ScriptedLoadableModule=ScriptedLoadableModule,

@@ -25,7 +25,11 @@ def parameterNodeWrapper(kind):
     """Turn the annotated fields of a class into properties over a parameter node."""
     fields = {name: _Field(name, hint, getattr(kind, name, None)) for name, hint in _hints(kind).items()}
     for name, field in fields.items():
-        setattr(kind, name, property(lambda self, f=field: f.read(self.parameterNode), lambda self, v, f=field: f.write(self.parameterNode, v)))
+        setattr(
+            kind,
+            name,
+            property(lambda self, f=field: f.read(self.parameterNode), lambda self, v, f=field: f.write(self.parameterNode, v)),
+        )
     kind.__init__ = _begin
     kind.allParameters = fields
     kind.connectGui, kind.disconnectGui = _connectGui, _disconnectGui
@@ -84,7 +88,11 @@ def _handles(field, widget):
     if isinstance(widget, qMRMLNodeComboBox) and field.isNode:
         return widget.currentNode, widget.setCurrentNode, widget.currentNodeChanged
     if isinstance(widget, ctkPathLineEdit) and field.type is pathlib.Path:
-        return (lambda: pathlib.Path(widget.currentPath)), (lambda v: setattr(widget, "currentPath", _text(v))), widget.currentPathChanged
+        return (
+            (lambda: pathlib.Path(widget.currentPath)),
+            (lambda v: setattr(widget, "currentPath", _text(v))),
+            widget.currentPathChanged,
+        )
     if isinstance(widget, ctkSliderWidget) and field.type in (float, int) and field.range:
         widget.minimum, widget.maximum = field.range.minimum, field.range.maximum
         return (lambda: widget.value), (lambda v: setattr(widget, "value", v)), widget.valueChanged
@@ -95,7 +103,11 @@ def _handles(field, widget):
         choices = list(field.type)
         widget.clear()
         widget.addItems([choice.label() for choice in choices])
-        return (lambda: choices[widget.currentIndex()]), (lambda v: widget.setCurrentIndex(choices.index(v))), widget.currentIndexChanged
+        return (
+            (lambda: choices[widget.currentIndex()]),
+            (lambda v: widget.setCurrentIndex(choices.index(v))),
+            widget.currentIndexChanged,
+        )
     if isinstance(widget, QCheckBox) and field.type is bool:
         return widget.isChecked, widget.setChecked, widget.stateChanged
     if isinstance(widget, QLineEdit) and field.type is str:

@@ -5,6 +5,8 @@ import types
 
 TRUE_PROPERTY = 0x02
 """PySide's number of the feature that ``from __feature__ import true_property`` chooses."""
+METHODS = 0x00
+"""Getters and setters as methods: how PySide is by itself, and how tests speak."""
 
 
 def install(moduleFolder):
@@ -46,3 +48,13 @@ def _usePropertyStyle(moduleFolder):
     for path in moduleFolder.rglob("*.py"):
         name = ".".join(path.relative_to(moduleFolder).with_suffix("").parts).removesuffix(".__init__")
         feature.set_selection(TRUE_PROPERTY, name)
+    for name in ("application", "parameterNode", "widgets"):
+        useMethodStyle(f"{__package__}.{name}")
+    useMethodStyle("slicer.util")
+
+
+def useMethodStyle(name):
+    """Let the module of that name (a test) call Qt's methods, whatever ran before it."""
+    from shibokensupport import feature
+
+    feature.set_selection(METHODS, name)
