@@ -11,7 +11,8 @@ from StructDiffCore import __version__
 from StructDiffCore.domain import StructDiffError
 
 from .dataset_forms import FORMS
-from .export_cases import WRITERS, write_case
+from .dicom_seg import can_write_segmentations
+from .export_cases import LABELMAP_NOTE, WRITERS, write_case
 from .export_dataset import REPLACED, opened_dataset
 from .export_pair import ExportPair, refusals
 from .staging import is_partial, staged
@@ -61,7 +62,7 @@ def _as_cases(pairs: Iterable[ExportPair], form: str, out: Path, partial: Path, 
             raise StructDiffError(f"{out} has a case {pair.name} already", "choose another --out or rename the sample's folder")
         write_case(pair, partial / pair.name, form, record_of(pair, form, force))
         written.append(out / pair.name)
-    return Exported(written, ["masks lie beside the series as .seg.nrrd, not as DICOM SEG"] if form == "dicom" else [])
+    return Exported(written, [LABELMAP_NOTE] if form == "dicom" and not can_write_segmentations() else [])
 
 
 def _as_dataset(

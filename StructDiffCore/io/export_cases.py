@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .dicom_export import write_ct_series
+from .dicom_seg import can_write_segmentations, write_segmentation
 from .export_pair import ExportPair
 from .files import write_float_volume, write_label_map, write_volume
 from .manifest import write_manifest
@@ -14,7 +15,8 @@ from .schemes import save_scheme
 
 SERIES = "CT"
 """Folder of the DICOM slices."""
-LABELMAP_NOTE = "the mask is a 3D Slicer segmentation beside the series, not a DICOM SEG object"
+SEGMENTATION = "segmentation.dcm"
+LABELMAP_NOTE = "the mask is a 3D Slicer segmentation beside the series; a DICOM SEG object needs the package highdicom"
 
 
 def write_nrrd(pair: ExportPair, folder: Path) -> dict[str, str]:
@@ -34,10 +36,15 @@ def write_nifti(pair: ExportPair, folder: Path) -> dict[str, str]:
 
 
 def write_dicom(pair: ExportPair, folder: Path) -> dict[str, str]:
-    """A derived CT series in CT/; mask and confidence stay NRRD files beside it."""
+    """A derived CT series in CT/, the mask as .seg.nrrd and, where highdicom is installed, as DICOM SEG; confidence as NRRD."""
     write_ct_series(pair.image, folder / SERIES, pair.name)
     write_label_map(pair.mask, folder / "mask.seg.nrrd")
-    files = {"image": SERIES, "mask": "mask.seg.nrrd", "note": LABELMAP_NOTE}
+    files = {"image": SERIES, "mask": "mask.seg.nrrd"}
+    if can_write_segmentations() and pair.mask.present:
+        write_segmentation(pair.mask, folder / SERIES, folder / SEGMENTATION)
+        files["dicom_seg"] = SEGMENTATION
+    else:
+        files["note"] = LABELMAP_NOTE
     return {**files, **_confidence(pair, folder, "confidence.nrrd")}
 
 

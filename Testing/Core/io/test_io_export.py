@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
 
 from StructDiffCore.domain import CARDIAC, Geometry, Label, LabelMap, LabelScheme, StructDiffError, Volume
-from StructDiffCore.io import export_cases, export_dataset
+from StructDiffCore.io import export, export_cases, export_dataset
 from StructDiffCore.io.dicom import read_dicom_series
 from StructDiffCore.io.dicom_export import write_ct_series
 from StructDiffCore.io.export import FORMATS, export_pairs
@@ -35,8 +35,8 @@ def a_grid(left_handed: bool = False) -> Geometry:
     return Geometry((7, 6, 5), (0.5, 0.7, 0.9), (-12.25, 30.5, 101.125), direction)
 
 
-def a_case(name: str = "one", template: str = "t1", mask_id: str = "m1", seed: int = 0, **told) -> ExportPair:
-    grid = a_grid()
+def a_case(name="one", template="t1", mask_id="m1", seed=0, grid: Geometry | None = None, **told) -> ExportPair:
+    grid = grid or a_grid()
     rng = np.random.default_rng(seed)
     image = Volume(rng.integers(-1000, 1500, grid.shape), grid)
     mask = LabelMap(rng.choice([0, 1, 6, 8], grid.shape).astype(np.uint8), grid, CARDIAC)
@@ -354,3 +354,37 @@ def test_dicom_clips_what_int16_cannot_hold(tmp_path):
     grid = Geometry((4, 4, 3))
     write_ct_series(Volume(np.full(grid.shape, 1e6), grid), tmp_path / "CT", "x")
     assert read_dicom_series(tmp_path / "CT").voxels.max() == 32767
+
+
+@pytest.mark.parametrize("left_handed", [False, True])
+def test_the_dicom_segmentation_lies_on_the_series_for_highdicom(tmp_path, left_handed):
+    """Every label's voxels at the same world positions, read by highdicom."""
+    highdicom = pytest.importorskip("highdicom")
+    pair = a_case("one", grid=a_grid(left_handed))
+    export_pairs([pair], "dicom", tmp_path)
+    read = highdicom.seg.segread(tmp_path / "one" / "segmentation.dcm")
+    volume = read.get_volume(combine_segments=True)
+    names = [read.get_segment_description(number).segment_label for number in (1, 2, 3)]
+    assert names == ["myocardium", "aorta", "left coronary tree"]
+    assert "SYNTHETIC" in read.SeriesDescription
+    stored = pydicom.dcmread(tmp_path / "one" / "CT" / "slice-0000.dcm")
+    assert (read.StudyInstanceUID, read.FrameOfReferenceUID) == (stored.StudyInstanceUID, stored.FrameOfReferenceUID)
+    for number, value in ((1, 1), (2, 6), (3, 8)):
+        theirs = np.argwhere(volume.array == number)
+        world = (np.c_[theirs, np.ones(len(theirs))] @ volume.affine.T)[:, :3] * (-1, -1, 1)
+        ours = pair.mask.geometry.to_world(np.argwhere(pair.mask.voxels == value))
+        assert len(world) == len(ours)
+        np.testing.assert_allclose(sorted(map(tuple, world.round(2))), sorted(map(tuple, ours.round(2))), atol=0.011)
+
+
+def test_without_highdicom_the_mask_lies_beside_the_series_and_the_export_says_so(tmp_path, monkeypatch):
+    for module in (export_cases, export):
+        monkeypatch.setattr(module, "can_write_segmentations", lambda: False)
+    exported = export_pairs([a_case("one")], "dicom", tmp_path)
+    assert "highdicom" in exported.notes[0]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
+        "CT",
+        "confidence.nrrd",
+        "manifest.json",
+        "mask.seg.nrrd",
+    ]
