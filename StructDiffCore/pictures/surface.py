@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from StructDiffCore.domain import LabelMap
+from StructDiffCore.measures.distance import signed_distance
 
 from .ray_march import march
 
 SMOOTH_MM = 0.9
 SMOOTH_VOXELS = 1.2
-"""The Gaussian that rounds the voxel steps of thick labels is the wider of the two, per axis; half of it for thin ones."""
-THIN_LEVEL = 0.3
-"""A thin vessel's smoothed indicator seldom reaches one half: its surface is drawn further out."""
+"""The Gaussian that rounds the voxel steps of thick labels is the wider of the two, per axis."""
+THIN_SMOOTH_VOXELS = 0.5
+THIN_REACH_VOXELS = 2.0
+THIN_OUT_VOXELS = 0.4
+"""Vessels are drawn so far outside their voxels, or a chain of single voxels that touch by corners would fall into beads."""
 EYE = np.array([0.0, 0.0, 1.0])
 KEY_LIGHT = np.array([-0.45, 0.55, 0.70])
 """Direction to the lamp in picture axes (right, up, towards the eye)."""
@@ -111,11 +114,8 @@ def _draw_label(
     """March every ray through the smoothed indicator of one label; nearer hits overwrite ``depth``, ``normal``, ``owner``."""
     geometry = label_map.geometry
     start = np.array([side.start - PADDING for side in box])
-    indicator = np.pad((label_map.voxels[box] == value).astype(np.float32), PADDING)
-    thin = label_map.scheme[value].thin
-    sigma = [(0.5 if thin else 1.0) * max(SMOOTH_MM / s, SMOOTH_VOXELS) for s in geometry.spacing]
-    field = ndimage.gaussian_filter(indicator, sigma)
-    level = np.float32(THIN_LEVEL * field.max() if thin else 0.5)
+    inside = np.pad(label_map.voxels[box] == value, PADDING)
+    field, level = _thin_field(inside) if label_map.scheme[value].thin else _thick_field(inside, geometry.spacing)
     to_index = np.linalg.inv(geometry.affine[:3, :3])
     axes = to_index @ camera.axes.T  # columns: index steps per mm along right, up, eye
     origin = to_index @ (centre - geometry.affine[:3, 3]) - start
@@ -123,6 +123,18 @@ def _draw_label(
 
 
 PADDING = 3
+
+
+def _thick_field(inside: NDArray[np.bool_], spacing: Sequence[float]) -> tuple[NDArray[np.float32], np.float32]:
+    """The smoothed indicator and its level at the surface."""
+    sigma = [max(SMOOTH_MM / s, SMOOTH_VOXELS) for s in spacing]
+    return ndimage.gaussian_filter(inside.astype(np.float32), sigma), np.float32(0.5)
+
+
+def _thin_field(inside: NDArray[np.bool_]) -> tuple[NDArray[np.float32], np.float32]:
+    """The smoothed depth in voxels, 0 far outside, and its level a little outside the surface."""
+    depth = np.clip(THIN_REACH_VOXELS - signed_distance(inside, (1.0, 1.0, 1.0)), 0, None)
+    return ndimage.gaussian_filter(depth, THIN_SMOOTH_VOXELS), np.float32(THIN_REACH_VOXELS - THIN_OUT_VOXELS)
 
 
 def _palette(label_map: LabelMap, shown: Sequence[int]) -> NDArray[np.float32]:
