@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from StructDiffCore.domain import LabelMap, Template, Volume
+from StructDiffCore.vessels.graph import VesselGraph
 
 from .scores import Scan
 
@@ -20,6 +21,8 @@ class Case:
     template: Template
     reference: Scan
     """The true rendering of the target in the template's look; for the real case the template's own scan and mask."""
+    trees: tuple[VesselGraph, ...]
+    """The target's coronaries, where they are known."""
     clean: Volume | None
     """The reference without acquisition noise, where it is known."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +27,27 @@ REAL_IMAGE, REAL_MASK = "ts_thorax_cta_1p5mm_ct.nii.gz", "ts_thorax_cta_1p5mm_la
 ATTEMPTS = 20
 
 
-def cases(settings: EvaluationSettings) -> Iterator[Case]:
-    """All cases in a fixed order; the real one only where the real scans are."""
-    for number in range(settings.phantom_cases):
-        yield phantom_case("training", number, settings)
-    for number in range(settings.held_out_cases):
-        yield phantom_case("held_out", number, settings)
+@dataclass(frozen=True)
+class Question:
+    """A case that is not made yet."""
+
+    name: str
+    make: Callable[[], Case]
+
+
+def questions(settings: EvaluationSettings) -> list[Question]:
+    """All cases in a fixed order; the real ones only where the real scans are."""
+    counts = {"training": settings.phantom_cases, "held_out": settings.held_out_cases}
+    listed = [
+        Question(f"{domain}-{number}", partial(phantom_case, domain, number, settings))
+        for domain, count in counts.items()
+        for number in range(count)
+    ]
     folder = shared_data_folder()
     if settings.real_case and folder is not None:
-        yield real_case(folder, settings)
+        warps = range(settings.real_warps)
+        listed += [Question(f"real-thorax-{number}", partial(real_case, folder, number, settings)) for number in warps]
+    return listed
 
 
 def phantom_case(domain: str, number: int, settings: EvaluationSettings) -> Case:
@@ -44,14 +58,16 @@ def phantom_case(domain: str, number: int, settings: EvaluationSettings) -> Case
     appearance = draw_appearance(rng, domain)
     truth, shown = render(target, appearance, rng), render(other, appearance, rng)
     template = Template(ImageMaskPair(shown.noisy, other.mask), f"phantom-{other.seed}")
-    return Case(f"{domain}-{number}", domain, target.mask, template, Scan(truth.noisy, target.mask), truth.clean)
+    trees = tuple(target.trees.values())
+    return Case(f"{domain}-{number}", domain, target.mask, template, Scan(truth.noisy, target.mask), trees, truth.clean)
 
 
-def real_case(folder: Path, settings: EvaluationSettings) -> Case:
+def real_case(folder: Path, number: int, settings: EvaluationSettings) -> Case:
     """The real thorax CT (never trained on) asked for its own mask in a new shape."""
     template = read_template(folder / REAL_IMAGE, folder / REAL_MASK)
-    target = warped_mask(template.pair.mask, settings.warp_mm, np.random.default_rng(settings.seed))
-    return Case("real-thorax", "real", target, template, Scan(template.pair.image, template.pair.mask), None)
+    target = warped_mask(template.pair.mask, settings.warp_mm, np.random.default_rng(settings.seed + number))
+    reference = Scan(template.pair.image, template.pair.mask)
+    return Case(f"real-thorax-{number}", "real", target, template, reference, (), None)
 
 
 def _heart(domain: str, seed: int, settings: EvaluationSettings) -> Heart:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +16,15 @@ from StructDiffCore.synthesis.prepared import Prepared, prepare
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
 from .case import Case
-from .cases import cases
+from .cases import questions
+from .copying import detail_correlation
 from .cost import measured
-from .rows import ROWS
-from .scores import Scan, Scores, fidelity_scores, look_scores, per_label
+from .obedience import agreement, fidelity, small_vessel_recall
+from .realism import realism_scores
+from .rows import row_named
+from .scores import Scan, Scores, look_scores, per_label
 from .settings import EvaluationSettings
+from .tiling import tile_scores
 
 
 @dataclass(frozen=True)
@@ -46,42 +50,76 @@ class Answer:
     total: int
 
 
-def evaluate(settings: EvaluationSettings) -> Iterator[Answer]:
-    """Every row on every case, one answer at a time."""
-    system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
-    judge = Segmenter.load_weights(Path(settings.judge), CARDIAC) if settings.judge else shipped_judge()
-    total = len(settings.rows) * (settings.phantom_cases + settings.held_out_cases + settings.real_case)
-    done = 0
-    for case in cases(settings):
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What answers and what judges."""
+
+    settings: EvaluationSettings
+    system: StructDiff
+    judge: Segmenter
+
+    @classmethod
+    def of(cls, settings: EvaluationSettings) -> Bench:
+        system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
+        judge = Segmenter.load_weights(Path(settings.judge), CARDIAC) if settings.judge else shipped_judge()
+        return cls(settings, system, judge)
+
+    def result(self, case: Case, row: str, prepared: Prepared, seed: int) -> tuple[Result, Volume]:
+        """Let a row answer a case and score it; all rows of a case get the same seed."""
+        with measured() as cost:
+            image, clean = row_named(row)(case, prepared, self.system, SynthesisSettings(steps=self.settings.steps), seed)
+        itself = row == "truth"
+        made = Scan(image, case.reference.mask if itself else case.target)
+        scores = look_scores(made, case.reference)
+        if case.judged:
+            scores = {**self._obedience(case, prepared, image), **scores, **_against_clean(case, prepared, clean)}
+        else:
+            scores = {**scores, **realism_scores(made, case.reference, itself)}
+        scores = {**scores, "seconds": cost.seconds, "peak GiB": cost.peak_gib}
+        return Result(case.name, case.domain, row, scores, per_label(made, case.reference)), image
+
+    def _obedience(self, case: Case, prepared: Prepared, image: Volume) -> Scores:
+        read, target, swapped = self.judge.predict(image).voxels, case.target.voxels, prepared.template_labels
+        return {
+            **fidelity(read, target),
+            "recall radius 0.6-0.9 mm": small_vessel_recall(read, case.target.geometry, case.trees),
+            "agrees with target": agreement(read, target, swapped),
+            "Dice chambers, template's mask": fidelity(read, swapped)["Dice chambers"],
+        }
+
+
+def evaluate(settings: EvaluationSettings, finished: Collection[tuple[str, str]] = ()) -> Iterator[Answer]:
+    """Every row on every case, one answer at a time; (case, row) pairs in ``finished`` are left out."""
+    bench = Bench.of(settings)
+    asked = questions(settings)
+    total, done = len(settings.rows) * len(asked), 0
+    for number, question in enumerate(asked):
+        rows = [row for row in settings.rows if (question.name, row) not in finished]
+        done += len(settings.rows) - len(rows)
+        if not rows:
+            continue
+        case = question.make()
         prepared = prepare(case.target, case.template)
-        for row in settings.rows:
+        for row in rows:
             done += 1
-            yield _answer(case, row, prepared, system, judge, settings, done, total)
+            result, image = bench.result(case, row, prepared, settings.seed + number)
+            yield Answer(result, case, image, done, total)
 
 
-def _answer(
-    case: Case,
-    row: str,
-    prepared: Prepared,
-    system: StructDiff,
-    judge: Segmenter,
-    settings: EvaluationSettings,
-    done: int,
-    total: int,
-) -> Answer:
-    with measured() as cost:
-        image, clean = ROWS[row](case, prepared, system, SynthesisSettings(steps=settings.steps), settings.seed + done)
-    mask = case.reference.mask if row == "truth" else case.target
-    made = Scan(image, mask)
-    scores = look_scores(made, case.reference)
-    if case.judged:
-        scores = {**fidelity_scores(made, judge), **scores, "clean RMSE HU": _rmse(clean, case.clean, case.target.voxels > 0)}
-    scores = {**scores, "seconds": cost.seconds, "peak GiB": cost.peak_gib}
-    return Answer(Result(case.name, case.domain, row, scores, per_label(made, case.reference)), case, image, done, total)
+def tiles_compared(settings: EvaluationSettings) -> Scores:
+    """Tiles against one pass on the last phantom case (the last case where there is none)."""
+    asked = questions(settings)
+    chosen = [q for q in asked if q.name.startswith("training")] or asked
+    case = chosen[-1].make()
+    return tile_scores(Bench.of(settings).system, prepare(case.target, case.template), settings.steps, settings.seed)
 
 
-def _rmse(clean: Volume | None, truth: Volume | None, where: np.ndarray) -> float:
-    """Root mean square difference of the noise-free images inside the labels, in HU."""
-    if clean is None or truth is None:
-        return float("nan")
-    return float(np.sqrt(np.mean((clean.voxels[where] - truth.voxels[where]) ** 2)))
+def _against_clean(case: Case, prepared: Prepared, clean: Volume | None) -> Scores:
+    """Noise-free error inside the labels, and how much more of the template's detail shows than in an independent rendering."""
+    template, spacing = prepared.source.template_image, np.asarray(case.target.geometry.spacing)
+    labels = case.target.voxels
+    if clean is None or case.clean is None:
+        return {"clean RMSE HU": float("nan"), "copied detail": float("nan")}
+    rmse = float(np.sqrt(np.mean((clean.voxels[labels > 0] - case.clean.voxels[labels > 0]) ** 2)))
+    own, chance = (detail_correlation(x.voxels, template, labels, spacing) for x in (clean, case.clean))
+    return {"clean RMSE HU": rmse, "copied detail": own - chance}

@@ -1,17 +1,21 @@
-"""Rows of the table: the truth, the rival without a network, and the network."""
+"""Rows of the table: the truth, the rivals without a network, the network, and the network with inputs set to null."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+from StructDiffCore.config.presets import SAMPLERS
 from StructDiffCore.config.settings import SynthesisSettings
-from StructDiffCore.domain import Volume
+from StructDiffCore.domain import StructDiffError, Volume
 from StructDiffCore.synthesis.prepared import Prepared
 from StructDiffCore.synthesis.renderer import render_from_prior
+from StructDiffCore.synthesis.result import ct_volume
 from StructDiffCore.synthesis.synthesize import sample
 from StructDiffCore.systems.structdiff import StructDiff
 
 from .case import Case
+from .nulled import NULLED, Nulled
 
 Made = tuple[Volume, Volume | None]
 """The scan and, where known, the scan without acquisition noise."""
@@ -29,10 +33,40 @@ def renderer(case: Case, prepared: Prepared, system: StructDiff, settings: Synth
     return made.noisy, made.clean
 
 
+def template(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
+    """The aligned template itself: real texture, but its own anatomy. What mask fidelity is without a generator."""
+    image = ct_volume(prepared.source.template_image, prepared.geometry)
+    return image, image
+
+
 def network(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
     """StructDiff."""
     made = sample(system, prepared, settings, seed)
     return made.noisy, made.clean
 
 
-ROWS: dict[str, Row] = {"truth": truth, "renderer": renderer, "structdiff": network}
+PLAIN: dict[str, Row] = {"truth": truth, "renderer": renderer, "template": template, "structdiff": network}
+NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER")
+"""What a row may be called."""
+
+
+def row_named(name: str) -> Row:
+    """The row of that name. 'structdiff@20:heun' takes other steps and sampler, 'one call' a single one from pure noise
+    (regression with the same network); 'without template', 'without codes', 'without prior', 'template stacking' set inputs of
+    the trained network to null, which is no retrained ablation. Raises StructDiffError for unknown names.
+    """
+    if name in PLAIN:
+        return PLAIN[name]
+    if name in NULLED:
+        return lambda case, prepared, system, *rest: network(case, prepared, Nulled(system, NULLED[name]), *rest)
+    changes = {"steps": 1} if name == "one call" else _changes(name)
+    return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
+
+
+def _changes(name: str) -> dict[str, int | str]:
+    """Steps and sampler of 'structdiff@STEPS:SAMPLER'."""
+    head, _, tail = name.partition("@")
+    steps, _, sampler = tail.partition(":")
+    if head != "structdiff" or not steps.isdigit() or int(steps) < 1 or (sampler and sampler not in SAMPLERS):
+        raise StructDiffError(f"unknown row '{name}' in the evaluation", f"choose from {', '.join(NAMES)}")
+    return {"steps": int(steps)} | ({"sampler": sampler} if sampler else {})

@@ -1,4 +1,4 @@
-"""Scores of a synthetic volume: does it obey the mask, and does it look like the scan it should look like?"""
+"""Scores of a synthetic volume: does it look like the scan it should look like?"""
 
 from __future__ import annotations
 
@@ -13,15 +13,9 @@ from StructDiffCore.domain import LabelMap, StructDiffError, Volume
 from StructDiffCore.measures.edges import edge_widths
 from StructDiffCore.measures.intensity import Intensity, intensities, wasserstein_hu
 from StructDiffCore.measures.noise import NoiseModel, fit_noise
-from StructDiffCore.measures.overlap import centreline_dice, dice
-from StructDiffCore.segmentation.segmenter import Segmenter
 
 Scores = dict[str, float]
 
-STRUCTURES = {"chambers": (2, 3, 4, 5), "myocardium": (1,), "aorta": (6,)}
-"""Labels of the cardiac scheme whose Dice are averaged."""
-CORONARIES = (8, 9)
-"""Both trees are judged as one."""
 NOISE_BANDS_PER_MM = (0.05, 0.15, 0.3, 0.5)
 MOST_VOXELS = 200_000
 """Sample of unlabelled voxels whose distributions are compared."""
@@ -33,18 +27,6 @@ class Scan:
 
     image: Volume
     mask: LabelMap
-
-
-def fidelity_scores(made: Scan, judge: Segmenter) -> Scores:
-    """Dice per structure (clDice for the coronaries) between the mask and what the judge reads in the image."""
-    read = judge.predict(made.image).voxels
-    truth = made.mask.voxels
-    scores = {f"Dice {name}": _dice(read, truth, values) for name, values in STRUCTURES.items()}
-    trees, wanted = np.isin(read, CORONARIES), np.isin(truth, CORONARIES)
-    known = wanted.any()
-    scores["Dice coronaries"] = dice(trees, wanted) if known else float("nan")
-    scores["clDice coronaries"] = centreline_dice(trees, wanted) if known else float("nan")
-    return scores
 
 
 def look_scores(made: Scan, reference: Scan) -> Scores:
@@ -115,11 +97,6 @@ def _edge_scores(made: Scan, reference: Scan) -> Scores:
 def _unlabelled(scan: Scan) -> NDArray[np.float32]:
     hu = scan.image.voxels[scan.mask.voxels == 0]
     return hu[:: max(1, hu.size // MOST_VOXELS)] if hu.size else np.zeros(1, np.float32)
-
-
-def _dice(read: NDArray, truth: NDArray, values: tuple[int, ...]) -> float:
-    """Mean Dice over the values that the truth holds; NaN where it holds none."""
-    return _mean(dice(read == v, truth == v) for v in values if (truth == v).any())
 
 
 def _mean(numbers: Iterable[float]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError
 
-from .rows import ROWS
+from .rows import row_named
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ class EvaluationSettings:
     """Voxel size of the phantom cases."""
     warp_mm: float = 4.0
     """Spread of the real mask's displacement."""
-    rows: tuple[str, ...] = tuple(ROWS)
-    """What is compared."""
+    rows: tuple[str, ...] = ("truth", "renderer", "structdiff")
+    """What is compared; see ``evaluation/rows.py`` for the names."""
+    tiles: bool = False
+    """Also compare tiles with one pass (slow: the last phantom case twice more)."""
+    real_warps: int = 1
+    """How many warps of the real mask are asked for."""
     model: str = ""
     """Weights file of the generator; the shipped weights where empty."""
     judge: str = ""
@@ -41,9 +45,8 @@ class EvaluationSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", tuple(self.rows))
-        unknown = [row for row in self.rows if row not in ROWS]
-        if unknown:
-            raise StructDiffError(f"unknown rows {unknown} in the evaluation", f"choose from {sorted(ROWS)}")
+        for row in self.rows:
+            row_named(row)
         if self.phantom_cases < 0 or self.held_out_cases < 0 or self.phantom_cases + self.held_out_cases + self.real_case == 0:
             raise StructDiffError("the evaluation has no case", "set phantom_cases, held_out_cases or real_case")
         if self.steps < 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from .harness import Result
@@ -29,7 +30,8 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, dict[str, Interv
         table[domain] = {}
         for row in dict.fromkeys(result.row for result in results if result.domain == domain):
             found = [result.scores for result in results if result.domain == domain and result.row == row]
-            table[domain][row] = {name: bootstrap([scores[name] for scores in found]) for name in found[0]}
+            names = dict.fromkeys(name for scores in found for name in scores)
+            table[domain][row] = {name: bootstrap([scores.get(name, np.nan) for scores in found]) for name in names}
     return table
 
 
@@ -47,15 +49,16 @@ def as_markdown(results: Sequence[Result]) -> str:
         count = len({result.case for result in results if result.domain == domain})
         parts.append(f"### {domain} ({count} case{'s' if count > 1 else ''})\n")
         parts.append("| score | " + " | ".join(rows) + " |\n|---" * 1 + "|---" * len(rows) + "|")
-        names = next(iter(rows.values()))
-        parts += [f"| {name} | " + " | ".join(str(rows[row][name]) for row in rows) + " |" for name in names]
+        names = dict.fromkeys(name for scores in rows.values() for name in scores)
+        parts += [f"| {name} | " + " | ".join(str(rows[row].get(name, NOTHING)) for row in rows) + " |" for name in names]
         parts.append("")
     return "\n".join(parts)
 
 
 def labels_markdown(results: Sequence[Result]) -> str:
     """HU per label of the real case: median (IQR) beside the template's own, rows across."""
-    real = [result for result in results if result.domain == "real" and result.row != "truth"]
+    first = next((result.case for result in results if result.domain == "real"), "")
+    real = [result for result in results if result.case == first and result.row != "truth"]
     if not real:
         return ""
     lines = ["| label | template median (IQR) | " + " | ".join(f"{r.row} median (IQR)" for r in real) + " |"]
@@ -75,16 +78,17 @@ def as_figure(results: Sequence[Result]) -> Figure:
     for panel, (score, title) in zip(panels, FIGURE_SCORES.items()):
         _draw_panel(panel, table, score)
         panel.set_title(title, fontsize=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False)
     return figure
 
 
 def _draw_panel(panel: Any, table: dict[str, dict[str, dict[str, Interval]]], score: str) -> None:
-    shown = [d for d in table if all(row.get(score, NOTHING).cases for row in table[d].values())]
+    shown = [d for d in table if any(row.get(score, NOTHING).cases for row in table[d].values())]
     rows = list(next(iter(table.values())))
     for rank, row in enumerate(rows):
-        found = [table[domain][row][score] for domain in shown]
+        found = [table[domain][row].get(score, NOTHING) for domain in shown]
         reach = [[i.mean - i.low for i in found], [i.high - i.mean for i in found]]
-        places = [n + 0.25 * (rank - (len(rows) - 1) / 2) for n in range(len(shown))]
-        panel.bar(places, [i.mean for i in found], 0.22, yerr=reach, capsize=3, label=row)
+        width = 0.75 / len(rows)
+        places = [n + width * (rank - (len(rows) - 1) / 2) for n in range(len(shown))]
+        panel.bar(places, [i.mean for i in found], 0.88 * width, yerr=reach, capsize=3, label=row)
     panel.set_xticks(range(len(shown)), shown)

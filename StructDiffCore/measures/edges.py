@@ -69,7 +69,7 @@ def _edge(image: NDArray[np.float32], mask: NDArray[np.bool_], spacing: NDArray,
         return None
     margin = np.ceil((REACH_MM + 1) / spacing).astype(int)
     box = tuple(slice(max(0, s.start - m), s.stop + m) for s, m in zip(ndimage.find_objects(mask.astype(np.uint8))[0], margin))
-    points, normals = _surface_points(mask[box], spacing, rng)
+    points, normals = surface_points(mask[box], spacing, rng)
     if len(points) < FEWEST_PROFILES:
         return None
     offsets = np.arange(-REACH_MM, REACH_MM + STEP_MM / 2, STEP_MM)
@@ -81,7 +81,7 @@ def _edge(image: NDArray[np.float32], mask: NDArray[np.bool_], spacing: NDArray,
     return Edge(_fitted_sigma(clean, offsets), len(clean))
 
 
-def _surface_points(
+def surface_points(
     mask: NDArray[np.bool_], spacing: NDArray, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fractional indices on the mask's surface and outward unit normals in mm, both (n, 3)."""

@@ -27,17 +27,19 @@ class ResultFolder:
     path: Path
 
     @classmethod
-    def checked(cls, out: str | Path, replaces: str = "") -> ResultFolder:
+    def checked(cls, out: str | Path, replaces: str = "", tolerated: tuple[str, ...] = ()) -> ResultFolder:
         """Refuse, before anything is written, a folder that is a file, not empty or not writable.
 
-        An earlier result of the verb ``replaces`` (its manifest says so) does not count: it will be replaced.
+        An earlier result of the verb ``replaces`` (its manifest says so) does not count: it will be replaced. Files called
+        ``tolerated`` do not count either: the verb goes on from them.
         """
         if not str(out):
             raise StructDiffError("no output folder given", "give --out DIR")
         path = Path(out).expanduser().absolute()
         if path.exists() and not path.is_dir():
             raise StructDiffError(f"the output folder {path} is a file", "choose another --out")
-        if path.is_dir() and (found := _foreign(path, replaces)):
+        found = [name for name in _foreign(path, replaces) if name not in tolerated] if path.is_dir() else []
+        if found:
             raise StructDiffError(
                 f"the output folder {path} is not empty (it holds {found[0]})", "choose another --out or empty it"
             )

@@ -43,6 +43,8 @@ class Prepared:
 
     geometry: Geometry
     source: ConditionSource
+    template_labels: NDArray[np.integer]
+    """The aligned template's own labels (i, j, k)."""
     look: TemplateLook
     record: dict[str, Any]
     """JSON-able: template id, alignment, origins of the codes, noise, point spread."""
@@ -67,7 +69,7 @@ def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, i
         "psf_sigma_mm": round(look.psf_sigma_mm, 3),
         "noise": look.noise.as_dict(),
     }
-    return Prepared(target.geometry, source, look, record)
+    return Prepared(target.geometry, source, aligned.labels.voxels, look, record)
 
 
 def read_look(template: Template) -> TemplateLook:

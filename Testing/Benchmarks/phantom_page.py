@@ -21,22 +21,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
-from phantom_measures import (
-    CLASSES,
-    EDGES,
-    FEATURES,
-    Patches,
-    area_under_curve,
-    cross_validated,
-    drawn_spectrum,
-    edge_widths,
-    noise_spectrum,
-    patches,
-)
+from phantom_measures import EDGES, drawn_spectrum, edge_widths, noise_spectrum
 from phantom_structures import Labelled, compared_structures, draw_structures, report_structures, structures_of_tissue
 
 from StructDiffCore.config.resources import shared_data_folder
 from StructDiffCore.domain import Geometry
+from StructDiffCore.measures.patches import CLASSES, FEATURES, Patches, patches
+from StructDiffCore.measures.realism import area_under_curve, cross_validated
 from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.phantom.heart import digital_heart

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
-from phantom_measures import FEATURES, area_under_curve, cross_validated, edge_widths, noise_spectrum, patches
+from phantom_measures import edge_widths, noise_spectrum
 from scipy.ndimage import gaussian_filter
+
+from StructDiffCore.measures.patches import FEATURES, patches
+from StructDiffCore.measures.realism import area_under_curve, cross_validated
 
 SPACING = np.array([0.8, 0.8, 0.8])
 

@@ -5,7 +5,6 @@ import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, Volume
 from StructDiffCore.evaluation.harness import Result
-from StructDiffCore.evaluation.rows import ROWS
 from StructDiffCore.evaluation.scores import Scan, look_scores, per_label
 from StructDiffCore.evaluation.settings import EvaluationSettings
 from StructDiffCore.evaluation.table import as_figure, as_json, as_markdown
@@ -47,6 +46,9 @@ def results():
     return [Result(f"case-{n}", "training", row, scored) for n in range(3) for row in ROWS]
 
 
+ROWS = ("truth", "renderer", "structdiff")
+
+
 def test_the_table_has_a_column_per_row_and_leaves_absent_scores_out_of_the_figure():
     table = as_markdown(results())
     assert "| score | truth | renderer | structdiff |" in table
@@ -67,7 +69,7 @@ def test_a_warped_mask_moves_but_keeps_its_labels():
 @pytest.mark.parametrize(
     ("settings", "fact"),
     [
-        ({"rows": ["GAN"]}, "unknown rows"),
+        ({"rows": ["GAN"]}, "unknown row"),
         ({"phantom_cases": 0, "held_out_cases": 0, "real_case": False}, "no case"),
         ({"steps": 0}, "steps"),
     ],
