@@ -10,6 +10,7 @@ import numpy as np
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
+from .blend import can_blend
 from .edit import Edit
 from .edits import Calibre, Graft, Prune, Shorten, Stenosis, Tortuosity
 from .recipe import Recipe
@@ -42,9 +43,12 @@ class DrawSettings:
     shorten_chance: float = 0.3
     mix_chance: float = 0.0
     """Chance that the trees come from another reference."""
+    blend_chance: float = 0.5
+    """Chance that the heart goes a part of the way to another reference's shape, where there is one."""
+    blend_share: tuple[float, float] = (0.2, 0.8)
 
     def __post_init__(self) -> None:
-        for low, high in (self.warp_mm, self.size, self.calibre, self.tortuosity_mm):
+        for low, high in (self.warp_mm, self.size, self.calibre, self.tortuosity_mm, self.blend_share):
             if not low <= high:
                 raise StructDiffError(f"a range from {low} to {high} is empty", "give the lower end first")
 
@@ -55,10 +59,21 @@ def draw_recipe(references: Sequence[Reference], settings: DrawSettings, rng: np
     donor = int(rng.integers(len(references)))
     mixes = rng.uniform() < settings.mix_chance and donor != number and bool(references[donor].trees)
     warp = WarpRecipe(int(rng.integers(2**31)), _between(settings.warp_mm, rng), size=_between(settings.size, rng))
+    warp = _blended(warp, references, number, settings, rng)
     edits: list[Edit] = []
     for value, tree in references[donor if mixes else number].trees.items():
         edits += _tree_edits(value, tree, settings if references[number].heart else replace(settings, graft_chance=0.0), rng)
     return Recipe(warp, number, donor if mixes else None, tuple(edits))
+
+
+def _blended(
+    warp: WarpRecipe, references: Sequence[Reference], number: int, settings: DrawSettings, rng: np.random.Generator
+) -> WarpRecipe:
+    """The warp, by chance with a share of the way to another reference; as it is where none shares the organs."""
+    others = [n for n, other in enumerate(references) if can_blend(references[number], other)]
+    if not others or rng.uniform() >= settings.blend_chance:
+        return warp
+    return replace(warp, towards=others[int(rng.integers(len(others)))], share=_between(settings.blend_share, rng))
 
 
 def _tree_edits(value: int, tree: VesselGraph, settings: DrawSettings, rng: np.random.Generator) -> list[Edit]:

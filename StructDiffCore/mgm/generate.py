@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap, StructDiffError
 from StructDiffCore.vessels.graph import VesselGraph
 
+from .blend import blend_between
 from .breaks import Break, Ground
 from .contract import Contract, Roles
 from .declared import broken_mask
@@ -61,7 +62,7 @@ class NewMask:
 def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     """The mask of a recipe, voxel for voxel the same every time, with its proof (which may fail)."""
     reference = _chosen(references, recipe.reference)
-    warp = Warp.from_recipe(recipe.warp, *reference.box_mm())
+    warp = _warp(references, recipe)
     own, courses, ends = _courses(references, recipe, warp)
     whole = _grid(reference, recipe)
     points = _some_points(reference)
@@ -126,6 +127,13 @@ def _chosen(references: Sequence[Reference], number: int) -> Reference:
     if not 0 <= number < len(references):
         raise StructDiffError(f"the recipe asks for reference {number}", f"there are {len(references)}, numbered from 0")
     return references[number]
+
+
+def _warp(references: Sequence[Reference], recipe: Recipe) -> Warp:
+    """The recipe's warp: its own smooth field, and its share of the way to another reference."""
+    reference, towards = _chosen(references, recipe.reference), recipe.warp.towards
+    way = None if towards is None else blend_between(reference, _chosen(references, towards)).velocity_at
+    return Warp.from_recipe(recipe.warp, *reference.box_mm(), way)
 
 
 def _grid(reference: Reference, recipe: Recipe) -> Geometry:

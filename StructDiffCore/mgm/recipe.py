@@ -109,15 +109,15 @@ class PartialRecipe:
     def whole(self) -> bool:
         """Whether nothing is left to chance: every field that is drawn is given."""
         warp = self.given.get("warp", {})
-        return {"reference", "trees_from", "edits"} <= set(self.given) and {field.name for field in fields(WarpRecipe)} <= set(
-            warp
-        )
+        needed = {field.name for field in fields(WarpRecipe)} - {"towards", "share"}
+        return {"reference", "trees_from", "edits"} <= set(self.given) and needed <= set(warp)
 
     def completed(self, drawn: Recipe) -> Recipe:
         """The drawn recipe with what is given put in its place."""
         given = dict(self.given)
         if "warp" in given:
-            given["warp"] = replace(drawn.warp, **given["warp"])
+            alone = {"towards": None, "share": 0.0} if "seed" in given["warp"] else {}
+            given["warp"] = replace(drawn.warp, **{**alone, **given["warp"]})
         return replace(drawn, **given)
 
 
@@ -161,7 +161,10 @@ def _refuse_bad_warp(warp: Any) -> None:
     if not isinstance(warp, Mapping) or set(warp) - set(known):
         raise StructDiffError(f"the recipe's warp is {warp!r}", f"give an object with any of {', '.join(known)}")
     for name, value in warp.items():
-        if isinstance(value, bool) or not isinstance(value, int if name == "seed" else (int, float)):
+        whole = name in ("seed", "towards")
+        if name == "towards" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
             raise StructDiffError(f"the recipe's warp has {name} = {value!r}", "give a number")
 
 

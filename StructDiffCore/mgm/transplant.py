@@ -14,6 +14,8 @@ from StructDiffCore.vessels.surface import project
 from .reference import Reference
 
 Floats = NDArray[np.float64]
+SHARED_ORGANS = 3
+"""So many centres fix a common frame."""
 LANDING_MM = 10.0
 """Over this distance from its ostium a vessel comes from its sinus to its depth over the muscle."""
 
@@ -30,16 +32,16 @@ def transplanted(host: Reference, donor: Reference) -> Reference:
     missing = [trunk for trunk in donor.roles.trunk_of.values() if trunk not in host.roles.organs]
     if missing:
         raise StructDiffError(f"the host has no {host.mask.scheme[missing[0]].name} for the vessels", "choose another host")
-    carry = _shared_affine(donor, host)
+    carry = shared_frame(donor, host)
     trees = {value: _laid(tree, carry, donor, host) for value, tree in donor.trees.items()}
     roles = replace(host.roles, vessels=donor.roles.vessels, trunk_of=donor.roles.trunk_of)
     return replace(host, trees=trees, roles=roles, lumens={})
 
 
-def _shared_affine(donor: Reference, host: Reference) -> tuple[Floats, Floats]:
+def shared_frame(donor: Reference, host: Reference) -> tuple[Floats, Floats]:
     """Matrix and offset that take the donor's organ centres onto the host's (similarity, least squares; Umeyama 1991)."""
     shared = [value for value in donor.roles.organs if value in host.roles.organs]
-    if len(shared) < 3:
+    if len(shared) < SHARED_ORGANS:
         raise StructDiffError(f"the two references share {len(shared)} organs", "a transplant needs three to find its frame")
     source, aim = _centres(donor, shared), _centres(host, shared)
     a, b = source - source.mean(axis=0), aim - aim.mean(axis=0)

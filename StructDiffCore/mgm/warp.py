@@ -5,20 +5,22 @@ A diffeomorphism moves things smoothly; it does *not* keep a label's topology on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 from StructDiffCore.config.compiled import njit
 from StructDiffCore.domain import Geometry, StructDiffError
+from StructDiffCore.preprocess.velocity import exponential, faded
 
 Floats = NDArray[np.float64]
+VelocityAt = Callable[[Floats], Floats]
 
 GRID_MM = 4.0
-SQUARINGS = 6
 MARGIN_MM = 24.0
 """The velocity fades to nothing over this margin around the heart."""
 INVERSE_STEPS = 40
@@ -39,6 +41,10 @@ class WarpRecipe:
     """Gaussian sigma that correlates it."""
     size: float = 1.0
     """Scaling about the heart's centre before the warp."""
+    towards: int | None = None
+    """Number of another reference whose shape the heart approaches."""
+    share: float = 0.0
+    """How much of the way to it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.sd_mm <= 12:
@@ -47,11 +53,15 @@ class WarpRecipe:
             raise StructDiffError(f"a warp smoothed over {self.smooth_mm:g} mm cannot be", "give 6 to 100 mm")
         if not 0.7 <= self.size <= 1.4:
             raise StructDiffError(f"a heart {self.size:g} times its size leaves the human range", "give a size of 0.7 to 1.4")
+        if not 0 <= self.share <= 1:
+            raise StructDiffError(f"a share of {self.share:g} of the way to another heart cannot be", "give 0 to 1")
+        if self.share > 0 and self.towards is None:
+            raise StructDiffError("the warp goes a share of the way, but towards no reference", "give its number in 'towards'")
 
     @property
     def moves(self) -> bool:
         """Whether anything changes its place."""
-        return self.sd_mm > 0 or self.size != 1.0
+        return self.sd_mm > 0 or self.size != 1.0 or self.share > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +75,19 @@ class Warp:
     size: float
 
     @classmethod
-    def from_recipe(cls, recipe: WarpRecipe, low_mm: Floats, high_mm: Floats) -> Warp:
-        """The warp of a recipe around the box from ``low_mm`` (3,) to ``high_mm`` (3,) that holds the heart."""
+    def from_recipe(cls, recipe: WarpRecipe, low_mm: Floats, high_mm: Floats, way: VelocityAt | None = None) -> Warp:
+        """The warp of a recipe around the box from ``low_mm`` (3,) to ``high_mm`` (3,) that holds the heart.
+
+        ``way``: velocity (3, n) in mm at points (n, 3) of the reference, towards the other reference that the recipe names.
+        """
         centre = 0.5 * (low_mm + high_mm)
-        half = 0.5 * (high_mm - low_mm) * max(recipe.size, 1.0) + MARGIN_MM
-        shape = tuple(int(n) for n in np.ceil(2 * half / GRID_MM).astype(int) + 1)
-        grid = Geometry(shape, (GRID_MM,) * 3, tuple(centre - 0.5 * GRID_MM * (np.array(shape) - 1)))  # type: ignore[arg-type]
-        return cls(exponential(_drawn_velocity(recipe, shape)), grid, centre, recipe.size)
+        grid = warp_grid(low_mm, high_mm, recipe.size)
+        velocity = _drawn_velocity(recipe, grid.shape)
+        if way is not None and recipe.share > 0:
+            points = grid.to_world(np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3))
+            blended = recipe.share * recipe.size * way(centre + (points - centre) / recipe.size)
+            velocity += blended.reshape(velocity.shape).astype(np.float32)
+        return cls(exponential(velocity, GRID_MM), grid, centre, recipe.size)
 
     @cached_property
     def least_jacobian(self) -> float:
@@ -102,27 +118,22 @@ class Warp:
         return float(np.linalg.norm(self.carried(points_mm) - points_mm, axis=1).mean())
 
 
+def warp_grid(low_mm: Floats, high_mm: Floats, size: float = 1.0) -> Geometry:
+    """The grid of a velocity field: around a box, scaled about its middle, with the margin over which the field fades."""
+    centre = 0.5 * (low_mm + high_mm)
+    half = 0.5 * (high_mm - low_mm) * max(size, 1.0) + MARGIN_MM
+    i, j, k = (int(n) for n in np.ceil(2 * half / GRID_MM).astype(int) + 1)
+    x, y, z = (float(n) for n in centre - 0.5 * GRID_MM * (np.array([i, j, k]) - 1))
+    return Geometry((i, j, k), (GRID_MM,) * 3, (x, y, z))
+
+
 def _drawn_velocity(recipe: WarpRecipe, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Smooth noise (3, a, b, c) in mm that fades out at the grid's border."""
     rng = np.random.default_rng(recipe.seed)
     noise = rng.standard_normal((3, *shape), dtype=np.float32)
     velocity = np.stack([gaussian_filter(axis, recipe.smooth_mm / GRID_MM, mode="wrap") for axis in noise])
     velocity *= recipe.sd_mm / max(float(velocity.std()), 1e-12)
-    for axis, size in enumerate(shape, start=1):
-        edge = np.minimum(np.arange(size), np.arange(size)[::-1]) * GRID_MM / MARGIN_MM
-        window = np.sin(0.5 * np.pi * np.clip(edge, 0, 1)) ** 2
-        velocity *= window.reshape([-1 if a == axis else 1 for a in range(4)]).astype(np.float32)
-    return velocity
-
-
-def exponential(velocity_mm: NDArray[np.float32], squarings: int = SQUARINGS) -> NDArray[np.float32]:
-    """Displacement (3, a, b, c) after unit time of a stationary velocity field (Arsigny 2006: scaling and squaring)."""
-    displacement = velocity_mm / np.float32(2**squarings)
-    index = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in velocity_mm.shape[1:]], indexing="ij"))
-    for _ in range(squarings):
-        there = index + displacement / np.float32(GRID_MM)
-        displacement = displacement + np.stack([map_coordinates(axis, there, order=1) for axis in displacement])
-    return displacement.astype(np.float32)
+    return faded(velocity, GRID_MM, MARGIN_MM)
 
 
 @njit(cache=True, nogil=True, inline="always")
