@@ -15,7 +15,7 @@ from StructDiffCore.domain import StructDiffError
 from .atomic import write_text
 from .dataset_forms import ENDING, DatasetForm, DatasetLabels
 from .export_pair import ExportPair
-from .files import read_pair, template_id, write_float_volume, write_label_map, write_volume
+from .files import mask_id, read_pair, template_id, write_float_volume, write_label_map, write_volume
 from .folds import fold_of_case, splits
 from .staging import is_partial
 
@@ -76,8 +76,10 @@ class DatasetExport:
         self._write(RECORD, {"cases": self.ancestors, "folds": folds})
         if self.form.name != "nnunet":
             return [] if len(set(folds.values())) > 1 else [_ONE_FAMILY]
-        self._write(SPLITS, splits(folds))
-        return ["copy splits_final.json into nnUNet_preprocessed/DATASET before training" if splits(folds) else _ONE_FAMILY]
+        made = splits(folds)
+        if made or (self.out / SPLITS).exists():  # an older split must not outlive its truth
+            self._write(SPLITS, made)
+        return ["copy splits_final.json into nnUNet_preprocessed/DATASET before training" if made else _ONE_FAMILY]
 
     def _labels_for(self, pair: ExportPair) -> DatasetLabels:
         labels = DatasetLabels(pair.mask.scheme, self.ignore_above_hu is not None)
@@ -117,7 +119,7 @@ def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore_above_hu:
     ancestors = {str(case): list(known) for case, known in recorded.items()}
     for case in _cases_there(form, before, out):
         if case not in ancestors:
-            ancestors[case] = [f"template {_id_of(form, out, case)}"]
+            ancestors[case] = _ids_of(form, out, case)
     return DatasetExport(form, out, partial, ignore_above_hu, before, ancestors)
 
 
@@ -127,12 +129,13 @@ def _cases_there(form: DatasetForm, before: Mapping[str, Any], out: Path) -> Ite
     return [Path(str(entry["label"])).name.removesuffix(ENDING) for entry in before["training"]]
 
 
-def _id_of(form: DatasetForm, out: Path, case: str) -> str:
-    """A real case's id as synthesis would give it, so that its synthetic children are known; its name where it cannot be read."""
+def _ids_of(form: DatasetForm, out: Path, case: str) -> list[str]:
+    """A real case's ids as synthesis would give them, so that its synthetic children are known; none where it cannot be read."""
     try:
-        return template_id(read_pair(out / form.image(case), out / form.label(case)))
+        pair = read_pair(out / form.image(case), out / form.label(case))
     except StructDiffError:
-        return case
+        return []
+    return [f"mask {mask_id(pair.mask)}", f"template {template_id(pair)}"]
 
 
 def _object(path: Path) -> dict[str, Any]:

@@ -39,9 +39,11 @@ class ExportPair:
 
     @property
     def ancestors(self) -> frozenset[str]:
-        """Ids of the template and the mask it was made from; cases that share one belong on one side of a split."""
-        kinds = {"template": self.manifest.get("template"), "mask": self.manifest.get("mask_id")}
-        return frozenset(f"{kind} {value}" for kind, value in kinds.items() if value)
+        """Ids of the template and the masks it was made from; cases that share one belong on one side of a split."""
+        told = self.manifest
+        masks = {told.get("mask_id"), told.get("template_mask_id"), *(told.get("mask_references") or ())} - {None}
+        template = {f"template {told['template']}"} if told.get("template") else set()
+        return frozenset({*(f"mask {one}" for one in masks), *template})
 
 
 def case_name(name: str) -> str:

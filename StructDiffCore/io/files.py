@@ -82,6 +82,13 @@ def template_id(pair: ImageMaskPair) -> str:
     return digest.hexdigest()[:16]
 
 
+def mask_id(mask: LabelMap) -> str:
+    """16 hexadecimal digits: SHA-256 of labels and grid, the same in whatever file format they came."""
+    digest = hashlib.sha256(mask.voxels.astype(np.uint16).tobytes())
+    digest.update((np.round(mask.geometry.affine, 3) + 0.0).tobytes())
+    return digest.hexdigest()[:16]
+
+
 def write_volume(volume: Volume, path: str | Path) -> None:
     """Write HU as true int16, rounded and clipped to its range, on the volume's exact grid; atomic."""
     rounded = np.clip(np.rint(volume.voxels), INT16.min, INT16.max).astype(np.int16)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from StructDiffCore.domain import LabelMap, StructDiffError
 
@@ -28,14 +25,12 @@ class NamedReference:
 
 def read_references(paths: Any, scheme_name: str | None) -> list[tuple[str, LabelMap]]:
     """The masks with their file names; masks of different schemes are refused."""
-    from StructDiffCore.io.files import read_label_map
-    from StructDiffCore.io.schemes import load_scheme
+    from StructDiffCore.io.recoding import read_in_scheme
 
     paths = [paths] if isinstance(paths, str) else list(paths or [])
     if not paths:
         raise StructDiffError("no reference mask given", "give at least one mask file")
-    scheme = load_scheme(scheme_name) if scheme_name else None
-    masks = [(Path(str(path)).name, read_label_map(str(path), scheme)) for path in paths]
+    masks = [(Path(str(path)).name, read_in_scheme(str(path), scheme_name)) for path in paths]
     first = masks[0][1].scheme
     for name, mask in masks[1:]:
         if {(v, mask.scheme[v].name) for v in mask.scheme.values} != {(v, first[v].name) for v in first.values}:
@@ -48,6 +43,7 @@ def read_references(paths: Any, scheme_name: str | None) -> list[tuple[str, Labe
 
 def prepared(masks: list[tuple[str, LabelMap]], repair: bool) -> list[NamedReference]:
     """References ready for use, dirty ones mended if ``repair``."""
+    from StructDiffCore.io.files import mask_id
     from StructDiffCore.mgm.reference import Reference, refuse_unusable
     from StructDiffCore.mgm.repair import repaired
     from StructDiffCore.mgm.traced_tree import traced_trees
@@ -56,16 +52,9 @@ def prepared(masks: list[tuple[str, LabelMap]], repair: bool) -> list[NamedRefer
     for name, mask in masks:
         refuse_unusable(mask)
         lines: tuple[str, ...] = ()
-        digest = _digest(mask)
+        digest = mask_id(mask)
         if repair:
             mask, report = repaired(mask)
             lines = tuple(report.lines())
         found.append(NamedReference(name, digest, Reference.clean(mask, traced_trees), lines))
     return found
-
-
-def _digest(mask: LabelMap) -> str:
-    """16 hexadecimal digits: SHA-256 of labels and grid."""
-    digest = hashlib.sha256(mask.voxels.astype(np.uint16).tobytes())
-    digest.update((np.round(mask.geometry.affine, 3) + 0.0).tobytes())
-    return digest.hexdigest()[:16]

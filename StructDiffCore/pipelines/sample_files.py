@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from StructDiffCore import __version__
 from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 from StructDiffCore.domain import LabelMap, Triple, Volume
 from StructDiffCore.io.atomic import write_text
-from StructDiffCore.io.files import write_float_volume, write_label_map, write_volume
+from StructDiffCore.io.files import mask_id, write_float_volume, write_label_map, write_volume
 from StructDiffCore.pictures.overlay import Overlay
 from StructDiffCore.pictures.slices import Column, save_planes
 from StructDiffCore.pictures.surface_page import Mark, save_surface
@@ -56,6 +55,8 @@ class Sample:
     marks: tuple[Mark, ...] = ()
     mask_picture: Path | None = None
     """The 3D view of this mask where an earlier sample has drawn it already."""
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    """Ids of its relatives, for honest splits."""
 
 
 def bytes_needed(target: LabelMap, samples: int) -> int:
@@ -81,6 +82,7 @@ def manifest(sample: Sample) -> dict[str, Any]:
         "verb": sample.verb,
         "software": software(),
         "mask_id": mask_id(sample.target),
+        **sample.lineage,
         "scheme": sample.target.scheme.name,
         **sample.synthesis.record,
         "topology": sample.topology.as_dict(),
@@ -115,13 +117,6 @@ def software() -> dict[str, str]:
         "torch": str(torch.__version__),
         "numpy": np.__version__,
     }
-
-
-def mask_id(mask: LabelMap) -> str:
-    """16 hexadecimal digits: SHA-256 of labels and grid, the same in whatever file format they came."""
-    digest = hashlib.sha256(mask.voxels.astype(np.uint16).tobytes())
-    digest.update((np.round(mask.geometry.affine, 3) + 0.0).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _draw(folder: Path, sample: Sample) -> None:

@@ -15,6 +15,7 @@ from StructDiffCore.domain import LabelMap, StructDiffError, Template
 from .background import Emit, stream
 from .devices import chosen_device
 from .estimate import estimate_run, stored_machine
+from .lineage import lineage_of
 from .models import load_system
 from .previews import Previews, preview
 from .remaining import RemainingTime
@@ -49,7 +50,8 @@ def run(job: Job) -> Iterator[Event]:
     prepared = yield from prepared_for(target, template, request.correspondence)
     folder.refuse_cancelled()
     with folder.opened():
-        made = yield from _samples(request, folder, device, system, target, prepared)
+        lineage = lineage_of(request.mask, template)
+        made = yield from _samples(request, folder, device, system, target, prepared, lineage)
     yield Event("finished", {"out": str(folder.path), "samples": made, "summary": _summary(folder, made)})
 
 
@@ -148,6 +150,7 @@ def _samples(
     system: StructDiff,
     target: LabelMap,
     prepared: Prepared,
+    lineage: Mapping[str, Any],
 ) -> Generator[Event, None, list[dict[str, Any]]]:
     from StructDiffCore.topology.report import topology_report
 
@@ -160,7 +163,7 @@ def _samples(
         name = f"sample-{number:03d}"
         with folder.result(name) as partial:
             drawn = folder.path / "sample-000" / "pictures" / MASK_PICTURE if told else None
-            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn))
+            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn, lineage=lineage))
         steps = request.generator.settings.steps
         yield preview(folder.path / name / "pictures" / "planes.png", number, steps, steps, final=True)
         told.append(_told(folder, name, synthesis, verdict, topology.verdict))

@@ -20,7 +20,15 @@ from StructDiffCore.io.dicom import read_dicom_series
 from StructDiffCore.io.dicom_export import write_ct_series
 from StructDiffCore.io.export import FORMATS, export_pairs
 from StructDiffCore.io.export_pair import ExportPair, read_sample, refusals, sample_folders
-from StructDiffCore.io.files import read_label_map, read_volume, template_id, write_float_volume, write_label_map, write_volume
+from StructDiffCore.io.files import (
+    mask_id,
+    read_label_map,
+    read_volume,
+    template_id,
+    write_float_volume,
+    write_label_map,
+    write_volume,
+)
 from StructDiffCore.io.folds import families, fold_of_case
 from StructDiffCore.io.layouts import cases
 
@@ -250,18 +258,20 @@ def test_labels_with_gaps_are_renumbered_for_nnunet(tmp_path):
         np.testing.assert_array_equal(stored == new, voxels == old)
 
 
-def test_cases_join_a_real_nnunet_data_set_with_the_same_labels_only(tmp_path):
-    real = a_case("real", seed=9)
+@pytest.mark.parametrize("relation", ["template", "mask_id", "mask_references", "template_mask_id"])
+def test_children_of_a_real_case_stay_on_its_side_in_a_data_set_with_the_same_labels_only(tmp_path, relation):
     (tmp_path / "imagesTr").mkdir()
     (tmp_path / "labelsTr").mkdir()
-    for name in ("real", "other"):
-        shift = 0 if name == "real" else 7
-        write_volume(Volume(real.image.voxels + shift, real.image.geometry), tmp_path / "imagesTr" / f"{name}_0000.nii.gz")
-        write_label_map(real.mask, tmp_path / "labelsTr" / f"{name}.nii.gz")
+    for seed, name in enumerate(("real", "other")):
+        pair = a_case(name, seed=seed)
+        write_volume(pair.image, tmp_path / "imagesTr" / f"{name}_0000.nii.gz")
+        write_label_map(pair.mask, tmp_path / "labelsTr" / f"{name}.nii.gz")
     labels = {"background": 0} | {label.name: label.value for label in CARDIAC.labels}
     described = {"channel_names": {"0": "CT"}, "labels": labels, "numTraining": 2, "file_ending": ".nii.gz", "name": "Real"}
     (tmp_path / "dataset.json").write_text(json.dumps(described))
-    child = a_case("child", template=template_id(_stored_pair(tmp_path, "real")))
+    real = _stored_pair(tmp_path, "real")
+    ids = {"template": template_id(real), "mask_references": [mask_id(real.mask)]}
+    child = a_case("child", **{relation: ids.get(relation, mask_id(real.mask))})
     export_pairs([child], "nnunet", tmp_path)
     told = json.loads((tmp_path / "dataset.json").read_text())
     assert (told["numTraining"], told["name"], "synthetic" in told) == (3, "Real", False)
@@ -305,7 +315,7 @@ def test_relatives_are_always_in_one_fold(parents):
 
 def test_one_family_gives_no_split_and_says_so(tmp_path):
     exported = export_pairs([a_case("a", seed=1), a_case("b", seed=2)], "nnunet", tmp_path)
-    assert json.loads((tmp_path / "splits_final.json").read_text()) == []
+    assert not (tmp_path / "splits_final.json").exists()
     assert "no honest split" in exported.notes[0]
 
 
