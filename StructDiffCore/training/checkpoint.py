@@ -44,7 +44,10 @@ class RunIdentity:
 
 
 def save_checkpoint(folder: Path, state: TrainingState, steps_done: int, identity: RunIdentity) -> Path:
-    """Write the state after ``steps_done`` steps; a kill at any moment leaves the old file or the new one."""
+    """Write the state after ``steps_done`` steps; a kill at any moment leaves the old file or the new one.
+
+    A full disk raises StructDiffError and leaves the old file as it was.
+    """
     tensors = {f"model/{name}": tensor for name, tensor in state.network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in state.average.weights.items()}
     tensors |= _optimizer_tensors(state.optimizer)
@@ -57,7 +60,15 @@ def save_checkpoint(folder: Path, state: TrainingState, steps_done: int, identit
         "initial_sha256": identity.initial,
     }
     path = folder / NAME
-    write_tensors(path, tensors, {"checkpoint": json.dumps(note)})
+    try:
+        write_tensors(path, tensors, {"checkpoint": json.dumps(note)})
+    except OSError as error:
+        kept = "the one before is kept" if path.exists() else "there is none yet"
+        raise StructDiffError(
+            f"the checkpoint after step {steps_done} could not be written to {folder} ({error.strerror}); {kept}",
+            "make room and start again with the same command",
+            "internal",
+        ) from None
     return path
 
 

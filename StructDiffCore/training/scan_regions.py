@@ -58,12 +58,16 @@ def draw_regions(
 
 
 def jittered(labels: NDArray[np.int32], most_voxels: float, spacing_mm: NDArray[np.float64], rng: np.random.Generator) -> NDArray:
-    """Labels whose borders wander by up to ``most_voxels``, smoothly over about a centimetre."""
+    """Labels whose borders lie up to ``most_voxels`` off the half voxel that a mask can be exact to: whole voxels change sides
+    where a smooth field (about a centimetre) passes half a voxel.
+    """
+    if most_voxels <= 0:
+        return labels
     knots = [max(2, int(np.ceil(n * s / 12.0))) for n, s in zip(labels.shape, spacing_mm)]
     index = []
     for axis, n in enumerate(labels.shape):
         shift = ndimage.zoom(
-            rng.uniform(-most_voxels, most_voxels, knots).astype(np.float32),
+            rng.uniform(-0.5 - most_voxels, 0.5 + most_voxels, knots).astype(np.float32),
             [n / k for n, k in zip(labels.shape, knots)],
             order=1,
             mode="nearest",

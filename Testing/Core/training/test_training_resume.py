@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -132,6 +134,51 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     file, note = read_checkpoint(tmp_path / "run" / NAME)
     assert note["steps_done"] == 2
     assert all(torch.isfinite(tensor.float()).all() for tensor in file.tensors.values())
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
+    tmp_path: Path, a_pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, run = toy_settings(), tmp_path / "run"
+    whole = _losses(settings, tmp_path / "whole", a_pool)
+    true_sync, calls = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        true_sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StructDiffError, match=r"No space left.*kept") as caught:
+        _losses(settings, run, a_pool)
+    assert caught.value.exit_code == 1
+    assert [path.name for path in run.glob("last*")] == [NAME]
+    monkeypatch.undo()
+    assert _losses(settings, run, a_pool) == whole[2:]
+
+
+def test_training_starts_from_given_weights_and_remembers_them(tmp_path: Path, a_pool: Path) -> None:
+    settings = toy_settings()
+    _losses(settings, tmp_path / "first", a_pool)
+    digest = export_weights(tmp_path / "first", tmp_path / "first.safetensors")
+    begun = list(run_training(settings, tmp_path / "second", a_pool, workers=0, initial=tmp_path / "first.safetensors"))
+    fresh = _losses(settings, tmp_path / "third", a_pool)
+    assert begun[-1].step is not None
+    assert begun[-1].step.loss != fresh[-1]
+    _, note = read_checkpoint(tmp_path / "second" / NAME)
+    assert note["initial_sha256"] == digest
+    assert _losses(settings, tmp_path / "second", a_pool) == []
+    with pytest.raises(StructDiffError, match="other weights"):
+        list(run_training(settings, tmp_path / "third", a_pool, workers=0, initial=tmp_path / "first.safetensors"))
+
+
+def test_weights_of_another_form_are_no_start(tmp_path: Path, a_pool: Path) -> None:
+    _losses(toy_settings(2), tmp_path / "first", a_pool)
+    export_weights(tmp_path / "first", tmp_path / "first.safetensors")
+    other = toy_settings(2, system=replace(toy_settings().system, residual_scale_hu=50.0))
+    with pytest.raises(StructDiffError, match="was trained as"):
+        list(run_training(other, tmp_path / "second", a_pool, workers=0, initial=tmp_path / "first.safetensors"))
 
 
 def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path, a_pool: Path) -> None:
