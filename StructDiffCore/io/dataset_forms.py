@@ -110,7 +110,7 @@ class DatasetForm:
         """Cases join a data set only where its labels, its one channel and its files are of their kind."""
         wanted, given = labels.names, before.get("labels", {})
         if self.name == "msd":
-            given = {str(name): int(value) for value, name in given.items()} if isinstance(given, Mapping) else {}
+            given = {str(name): int(value) for value, name in dict(given).items() if str(value).isdecimal()}
         if given != wanted:
             raise StructDiffError(
                 f"{folder} has the labels {json.dumps(given)}, the new cases {json.dumps(wanted)}", "choose another --out"

@@ -15,7 +15,7 @@ from .dicom_seg import can_write_segmentations
 from .export_cases import LABELMAP_NOTE, WRITERS, write_case
 from .export_dataset import REPLACED, opened_dataset
 from .export_pair import ExportPair, refusals
-from .staging import is_partial, staged
+from .staging import is_hidden, staged
 
 FORMATS = (*WRITERS, *FORMS)
 
@@ -93,6 +93,6 @@ def _refuse_place(out: Path, form: str) -> None:
         raise StructDiffError(f"{out} is a file", "choose another --out")
     if form in FORMS or not out.is_dir():
         return
-    strangers = [entry.name for entry in out.iterdir() if not is_partial(entry) and not (entry / "manifest.json").is_file()]
+    strangers = [entry.name for entry in out.iterdir() if not is_hidden(entry) and not (entry / "manifest.json").is_file()]
     if strangers:
         raise StructDiffError(f"{out} is not empty (it holds {sorted(strangers)[0]})", "choose another --out")

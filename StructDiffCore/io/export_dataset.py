@@ -17,7 +17,7 @@ from .dataset_forms import ENDING, DatasetForm, DatasetLabels
 from .export_pair import ExportPair
 from .files import mask_id, read_pair, template_id, write_float_volume, write_label_map, write_volume
 from .folds import fold_of_case, splits
-from .staging import is_partial
+from .staging import is_hidden
 
 DESCRIPTION, SPLITS, RECORD = "dataset.json", "splits_final.json", "structdiff_cases.json"
 REPLACED = (DESCRIPTION, SPLITS, RECORD)
@@ -109,7 +109,7 @@ _ONE_FAMILY = "all cases share a template or a mask, so there is no honest split
 
 def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore_above_hu: float | None) -> DatasetExport:
     """The data set at ``out``, or a new one; refuses a folder that holds something else."""
-    if all(is_partial(entry) for entry in out.iterdir()):
+    if all(is_hidden(entry) for entry in out.iterdir()):
         return DatasetExport(form, out, partial, ignore_above_hu)
     before = _object(out / DESCRIPTION)
     kind = "nnunet" if "channel_names" in before else "msd" if "training" in before else None
@@ -126,7 +126,8 @@ def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore_above_hu:
 def _cases_there(form: DatasetForm, before: Mapping[str, Any], out: Path) -> Iterable[str]:
     if form.name == "nnunet":
         return [path.name.removesuffix(ENDING) for path in sorted((out / "labelsTr").glob(f"*{ENDING}"))]
-    return [Path(str(entry["label"])).name.removesuffix(ENDING) for entry in before["training"]]
+    listed = [entry.get("label") for entry in before["training"] if isinstance(entry, dict)]
+    return [Path(str(label)).name.removesuffix(ENDING) for label in listed if label]
 
 
 def _ids_of(form: DatasetForm, out: Path, case: str) -> list[str]:

@@ -32,9 +32,9 @@ def staged(out: Path, replaced: Sequence[str] = ()) -> Iterator[Path]:
             out.rmdir()
 
 
-def is_partial(path: Path) -> bool:
-    """Whether this is a staging folder, perhaps one that a killed process left."""
-    return path.name.startswith(".export.") and path.name.endswith(".partial")
+def is_hidden(path: Path) -> bool:
+    """Whether this is a staging folder, perhaps one that a killed process left, or what a file browser keeps for itself."""
+    return path.name.startswith(".")
 
 
 def _publish(partial: Path, out: Path, replaced: Sequence[str]) -> None:

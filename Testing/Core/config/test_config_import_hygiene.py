@@ -99,3 +99,39 @@ except StructDiffError as refusal:
     print(refusal.category, "|", refusal.remedy)
 """
     assert in_a_bare_python(code) == "missing_dependency | install numba (pip install numba) and try again\n"
+
+
+def test_pairs_are_exported_and_templates_listed_bare(tmp_path):
+    code = f"""
+import json
+from pathlib import Path
+import numpy as np
+from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, Volume
+from StructDiffCore.io.export import export_pairs
+from StructDiffCore.io.export_pair import ExportPair
+from StructDiffCore.preprocess.template_library import template_library
+from StructDiffCore.preprocess.template_ranking import rank
+grid = Geometry((6, 7, 8), (0.5, 0.6, 0.7))
+mask = LabelMap(np.full(grid.shape, 6), grid, CARDIAC)
+passed = {{"topology": {{"verdict": "pass"}}, "quality": {{"verdict": "pass"}}}}
+pair = ExportPair("a", Volume(np.full(grid.shape, -50.0), grid), mask, None, passed)
+for form in ("nrrd", "nifti", "nnunet", "msd"):
+    print(len(export_pairs([pair], form, Path({str(tmp_path)!r}) / form).paths), end=" ")
+print(rank(template_library(), mask)[0].why.partition(";")[0])
+"""
+    assert in_a_bare_python(code) == "1 1 1 1 has 1 of 1 labels\n"
+
+
+def test_dicom_refuses_in_one_line_without_pydicom(tmp_path):
+    code = f"""
+import numpy as np
+from pathlib import Path
+from StructDiffCore.domain import Geometry, StructDiffError, Volume
+from StructDiffCore.io.dicom_export import write_ct_series
+grid = Geometry((4, 4, 4))
+try:
+    write_ct_series(Volume(np.zeros(grid.shape), grid), Path({str(tmp_path)!r}) / "CT", "a")
+except StructDiffError as refusal:
+    print(refusal.category, "|", refusal.remedy)
+"""
+    assert in_a_bare_python(code) == "missing_dependency | install pydicom\n"

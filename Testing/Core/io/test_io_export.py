@@ -192,6 +192,13 @@ def test_what_a_killed_export_left_does_not_stand_in_the_way(tmp_path):
     assert (tmp_path / "out" / "dataset.json").is_file()
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_a_file_browser_leaves_does_not_stand_in_the_way(tmp_path, form):
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    assert export_pairs([a_case("a")], form, tmp_path).paths
+    assert export_pairs([a_case("b", seed=1)], form, tmp_path).paths
+
+
 def test_names_that_only_some_file_systems_take_are_made_plain(tmp_path):
     (folder,) = export_pairs([a_case("Herz Ü / 1")], "nrrd", tmp_path / "out").paths
     assert folder.name == "Herz_1"
