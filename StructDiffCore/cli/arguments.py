@@ -165,7 +165,10 @@ def _add_masks(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--repair", action="store_true", help="mend dirty references first and tell what changed")
     parser.add_argument(
-        "--scheme", metavar="NAME|FILE", help="what the labels mean: 'cardiac' or a JSON file (default: taken as they are)"
+        "--scheme",
+        metavar="NAME|FILE",
+        help="what the labels mean: 'cardiac', a JSON file, or a data set whose labels are read into it: mm-whs, hubmap-hra, "
+        "aorta-coronaries, totalsegmentator-heart, totalsegmentator-v1 (default: taken as they are)",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="same seed, same voxels (default 0)")
     _add_json(parser)

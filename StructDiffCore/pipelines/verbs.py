@@ -17,6 +17,8 @@ PIPELINES = {
     "evaluate": "StructDiffCore.pipelines.evaluate",
     "export": "StructDiffCore.pipelines.export",
     "masks": "StructDiffCore.pipelines.masks",
+    "predict": "StructDiffCore.pipelines.predict",
+    "pretrain": "StructDiffCore.pipelines.pretrain",
     "synthesize": "StructDiffCore.pipelines.synthesize",
     "synthesize-many": "StructDiffCore.pipelines.synthesize_many",
     "topology": "StructDiffCore.pipelines.topology",

@@ -78,6 +78,11 @@ class Segmenter:
         content = json.loads(json.dumps(asdict(scheme)))
         return cls(SegmenterSettings(network, names, scheme.values, spacing_mm, patch, content), scheme)
 
+    def on(self, device: torch.device | str) -> Segmenter:
+        """This segmenter, its network moved to a device."""
+        self.network.to(device)
+        return self
+
     def predict(self, image: Volume, before_call: Callable[[], None] | None = None) -> LabelMap:
         """The mask the segmenter sees, on the image's own grid (computed at the segmenter's spacing).
 

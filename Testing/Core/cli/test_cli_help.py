@@ -11,7 +11,20 @@ from StructDiffCore.cli.main import main
 from StructDiffCore.pipelines.verbs import PIPELINES
 
 HEAVY = ("numpy", "torch", "monai", "SimpleITK", "rich", "matplotlib")
-VERBS = ("demo", "synthesize", "synthesize-many", "masks", "topology", "train", "evaluate", "export", "doctor", "work")
+VERBS = (
+    "demo",
+    "synthesize",
+    "synthesize-many",
+    "masks",
+    "topology",
+    "train",
+    "pretrain",
+    "predict",
+    "evaluate",
+    "export",
+    "doctor",
+    "work",
+)
 
 
 def test_help_imports_nothing_heavy():

@@ -1,0 +1,154 @@
+"""What a run learns from and is validated on: listed, split, read and checked before the first step."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from StructDiffCore.domain import LabelScheme, StructDiffError
+from StructDiffCore.io.schemes import SHIPPED, load_scheme
+
+from .cases import PairFiles, pairs_of
+from .prepared import PreparedCase, learnt_values, prepared
+from .settings import PretrainSettings, StageSettings
+from .splits import held_out, refuse_kin, refuse_shared_patients, without_kin
+
+PREPARED = "prepared"
+STAGES = {"synthetic": "pre-training", "real": "fine-tuning"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training on one kind of pairs."""
+
+    name: str
+    settings: StageSettings
+    weighted: bool
+    """Whether confidence counts: in pre-training, if it is asked for."""
+    cases: tuple[PreparedCase, ...]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """All that the steps need of the pairs."""
+
+    scheme: LabelScheme
+    """The labels that are learnt."""
+    stages: tuple[Stage, ...]
+    validation: tuple[PreparedCase, ...]
+    notes: tuple[str, ...] = field(default=())
+    """What a person should know about how the pairs were split."""
+
+    @property
+    def hash(self) -> str:
+        """Changes with the content of any file and with who is on which side."""
+        digest = hashlib.sha256()
+        for cases in (*(stage.cases for stage in self.stages), self.validation):
+            digest.update("\n".join([*(case.note["digest"] for case in cases), ""]).encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The pairs of a run before any of them is read."""
+
+    scheme: LabelScheme
+    """The scheme of the files."""
+    stages: dict[str, list[PairFiles]]
+    validation: list[PairFiles]
+    own_validation: bool
+    """Whether the held-out cases are a fold of the last stage's."""
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.stages.values())) + len(self.validation)
+
+
+def listed(settings: PretrainSettings, base: Path) -> Listed:
+    """Find all pairs (paths relative to ``base``) and split them; refuses a list that leaks a patient and too few patients."""
+    scheme = load_scheme(settings.scheme if settings.scheme in SHIPPED else base / settings.scheme)
+    learnt_values(settings, scheme)
+    stages = {kind: _found(stage.sources, base) for kind in STAGES if (stage := getattr(settings, kind)).steps}
+    last = list(stages)[-1]
+    validation = _found(settings.validation, base, "validation")
+    if settings.validation:
+        refuse_shared_patients([pair for pairs in stages.values() for pair in pairs], validation)
+    elif settings.folds:
+        stages[last], validation = held_out(stages[last], settings.folds, settings.fold, settings.seed)
+    return Listed(scheme, stages, validation, not settings.validation)
+
+
+def read_all(found: Listed, settings: PretrainSettings, out: Path) -> Generator[tuple[int, int], None, TrainingData]:
+    """Read, check and prepare every pair under ``out``; yields (done, total); refuses kin across the split and absent labels."""
+    place, total = out / PREPARED, found.count
+    place.mkdir(parents=True, exist_ok=True)
+    done: list[PreparedCase] = []
+
+    def cases(pairs: Sequence[PairFiles], weighted: bool) -> Iterator[tuple[int, int]]:
+        for pair in pairs:
+            done.append(prepared(pair, place, settings, found.scheme, weighted))
+            yield len(done), total
+
+    stages = []
+    for kind, pairs in found.stages.items():
+        yield from cases(pairs, kind == "synthetic")
+        stages.append(_stage(kind, tuple(done[-len(pairs) :]), settings))
+    yield from cases(found.validation, False)
+    validation = tuple(done[found.count - len(found.validation) :])
+    _clear_others(place, done)
+    return _checked(found, settings, stages, validation)
+
+
+def _checked(
+    found: Listed, settings: PretrainSettings, stages: list[Stage], validation: tuple[PreparedCase, ...]
+) -> TrainingData:
+    notes = []
+    for number, stage in enumerate(stages):
+        kept = without_kin(stage.cases, validation) if found.own_validation else list(stage.cases)
+        if len(kept) < len(stage.cases):
+            notes.append(f"{len(stage.cases) - len(kept)} synthetic pairs descend from held-out cases and are left out")
+        if not kept:
+            raise StructDiffError(
+                f"all pairs of the {stage.name} descend from held-out cases", "add pairs made from other scans, or lower folds"
+            )
+        stages[number] = stage = Stage(stage.name, stage.settings, stage.weighted, tuple(kept))
+        refuse_kin(stage.cases, validation)
+        _refuse_absent(stage, settings, found.scheme)
+    values = learnt_values(settings, found.scheme)
+    learnt = LabelScheme(found.scheme.name, tuple(label for label in found.scheme.labels if label.value in values))
+    return TrainingData(learnt, tuple(stages), validation, tuple(notes))
+
+
+def _stage(kind: str, cases: tuple[PreparedCase, ...], settings: PretrainSettings) -> Stage:
+    return Stage(STAGES[kind], getattr(settings, kind), kind == "synthetic" and settings.confidence.use, cases)
+
+
+def _found(sources: Sequence[str], base: Path, section: str = "training") -> list[PairFiles]:
+    found = [pair for source in sources for pair in pairs_of(base / source, section)]
+    if sources and not found:
+        raise StructDiffError(f"{', '.join(sources)} hold no pairs", "give folders of pairs or data lists")
+    return found
+
+
+def _refuse_absent(stage: Stage, settings: PretrainSettings, scheme: LabelScheme) -> None:
+    """A label that no pair shows would be unlearnt, since its voxels pass for background."""
+    if settings.absent == "allow":
+        return
+    for number, value in enumerate(learnt_values(settings, scheme), start=1):
+        if not any(case.note["voxels"].get(str(number)) for case in stage.cases):
+            raise StructDiffError(
+                f"label {value} ({scheme[value].name}) occurs in none of the {len(stage.cases)} cases of the {stage.name}, "
+                "which would unlearn it",
+                "list the labels to learn under 'labels', or set absent: allow",
+            )
+
+
+def _clear_others(place: Path, used: Sequence[PreparedCase]) -> None:
+    """Arrays of pairs that have changed or left since an earlier start."""
+    names = {case.folder.name for case in used}
+    for entry in place.iterdir():
+        if entry.name not in names:
+            shutil.rmtree(entry, ignore_errors=True)

@@ -1,0 +1,77 @@
+"""``structdiff pretrain CONFIG.yaml``: a segmenter pre-trained on synthetic pairs by confidence, then fine-tuned on real ones."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from StructDiffCore.config.messages import CANCEL_FILE, Event, Job, log, progress
+from StructDiffCore.domain import StructDiffError
+
+from .config_file import config_path, out_folder
+from .devices import chosen_device
+from .remaining import RemainingTime
+
+if TYPE_CHECKING:
+    from StructDiffCore.cal.run import Progress
+    from StructDiffCore.cal.weights_files import WeightsFiles
+
+
+def run(job: Job) -> Iterator[Event]:
+    """Progress per pair and per step, then ``finished`` with the weights and their scores. A checkpoint survives any end."""
+    from StructDiffCore.cal.data import listed
+    from StructDiffCore.cal.run import CHECKPOINT, device_of, run_pretraining
+    from StructDiffCore.cal.settings import PretrainSettings
+    from StructDiffCore.cal.weights_files import WeightsFiles
+
+    config, out = config_path(job), out_folder(job)
+    settings = PretrainSettings.read(config)
+    chosen_device(job.device)
+    _refuse_overwriting(out, out / CHECKPOINT, bool(job.settings.get("resume")))
+    found = listed(settings, config.parent)
+    device = device_of(settings, job.device)
+    with contextlib.closing(run_pretraining(settings, found, out, device)) as steps:  # type: ignore[type-var]
+        yield from _shown(steps, out)
+    if device.rank == 0:
+        yield Event("finished", _told(WeightsFiles(out)))
+    else:
+        yield Event("finished", {"summary": [], "rank": device.rank})
+
+
+def _shown(steps: Iterator[Progress], out: Path) -> Iterator[Event]:
+    """Progress with the time left; the cancel file stops between two steps."""
+    left: dict[str, RemainingTime] = {}
+    for now in steps:
+        if now.note:
+            yield log(now.note)
+        clock = left.setdefault(now.stage, RemainingTime(done=now.done - 1))
+        more: dict[str, Any] = {"loss": now.loss}
+        if now.score is not None:
+            more["dice"] = now.score.mean
+            yield log(f"step {now.done}: Dice {now.score.mean:.3f} on the held-out cases")
+        yield progress(now.stage, now.done, now.total, clock.tick(now.done, now.total), **more)
+        if (out / CANCEL_FILE).exists():
+            raise StructDiffError(
+                f"cancelled by the file {out / CANCEL_FILE}", "remove it and add --resume to go on", "cancelled"
+            )
+
+
+def _refuse_overwriting(out: Path, checkpoints: Path, resume: bool) -> None:
+    if checkpoints.is_dir() and any(checkpoints.iterdir()) and not resume:
+        raise StructDiffError(f"{out} holds a run already", "add --resume to go on with it, or choose another --out")
+
+
+def _told(files: WeightsFiles) -> dict[str, Any]:
+    best = files.settle()
+    card = files.card("best")
+    scores = card.get("validation")
+    summary = [f"weights: {best} (step {card.get('step')})", f"SHA-256: {card.get('sha256')}"]
+    if scores:
+        rows = [f"  {name}: {value:.3f}" for name, value in scores["labels"].items()]
+        summary = [f"Dice on the held-out cases: {scores['mean']:.3f}", *rows, *summary]
+    told = {"weights": str(best), "last": str(files.path("last")), "sha256": card.get("sha256"), "validation": scores}
+    if files.path("pretrained").is_file():
+        told["pretrained"] = str(files.path("pretrained"))
+    return {**told, "summary": summary}

@@ -1,0 +1,184 @@
+"""Pairs as they are found, split, prepared and cropped; standard deviations as confidences."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from monai.data import load_decathlon_datalist
+from scipy.stats import norm
+from toy_pairs import GRID, SCHEME, toy, write_config, write_list, write_pair, write_sample, write_scene
+
+from StructDiffCore.cal.cases import PairFiles, pairs_of
+from StructDiffCore.cal.confidence import confidence_of_deviation
+from StructDiffCore.cal.crops import CropStream
+from StructDiffCore.cal.data import TrainingData, listed, read_all
+from StructDiffCore.cal.prepared import prepared
+from StructDiffCore.cal.settings import PretrainSettings, StageSettings
+from StructDiffCore.cal.splits import held_out
+from StructDiffCore.domain import Geometry, ImageMaskPair, LabelMap, Volume
+from StructDiffCore.io.files import template_id
+
+
+def read(folder: Path, out: Path) -> TrainingData:
+    settings = PretrainSettings.read(folder / "cal.json")
+    reading = read_all(listed(settings, folder), settings, out)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.fixture(scope="module")
+def a_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scene(tmp_path_factory.mktemp("cal")).parent
+
+
+def a_stream(data: TrainingData, folder: Path, **changes: object) -> CropStream:
+    stage = data.stages[0]
+    settings = PretrainSettings.from_dict({**json.loads((folder / "cal.json").read_text()), **changes})
+    return CropStream(stage.name, stage.cases, settings, stage.settings.steps, (2,), stage.weighted)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.floats(0.1, 500), st.floats(1, 200))
+def test_a_deviation_becomes_the_chance_of_an_error_within_the_tolerance(sd: float, tolerance: float) -> None:
+    grid = Geometry((2, 2, 2))
+    found = confidence_of_deviation(Volume(np.full((2, 2, 2), sd), grid), tolerance).voxels[0, 0, 0]
+    assert found == pytest.approx(
+        norm.cdf(tolerance, scale=np.float32(sd)) - norm.cdf(-tolerance, scale=np.float32(sd)), abs=1e-6
+    )
+
+
+def test_more_deviation_is_less_confidence_and_none_is_full() -> None:
+    values = np.arange(8, dtype=np.float32).reshape(2, 2, 2) * 40
+    found = confidence_of_deviation(Volume(values, Geometry((2, 2, 2))), 50.0).voxels.ravel()
+    assert found[0] == 1
+    assert (np.diff(found) < 0).all()
+
+
+def test_sample_folders_are_found_one_by_one_and_together(a_scene: Path) -> None:
+    together = pairs_of(a_scene / "samples")
+    assert [pair.id for pair in together] == [f"samples/sample-00{n}" for n in range(3)]
+    assert pairs_of(a_scene / "samples/sample-001") == [together[1]]
+    assert together[0].parents == ("t0", "m0")
+    assert together[0].confidence is not None
+
+
+def test_a_list_is_read_as_monai_reads_it(a_scene: Path) -> None:
+    theirs = load_decathlon_datalist(str(a_scene / "real.json"), base_dir=str(a_scene))
+    ours = pairs_of(a_scene / "real.json")
+    assert [(str(pair.image), str(pair.mask), pair.patient) for pair in ours] == [
+        (entry["image"], entry["label"], entry["patient"]) for entry in theirs
+    ]
+
+
+def test_a_data_set_folder_is_read_by_its_layout(tmp_path: Path) -> None:
+    for kind, name in (("imagesTr", "case_0000.nii.gz"), ("labelsTr", "case.nii.gz")):
+        (tmp_path / kind).mkdir()
+        image, mask = write_pair(tmp_path / f"{kind}-pair", 5)
+        shutil.copy(image if kind == "imagesTr" else mask, tmp_path / kind / name)
+    labels = {"background": 0, "block": 2, "rod": 5}
+    described = {"channel_names": {"0": "CT"}, "labels": labels, "file_ending": ".nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps(described))
+    (pair,) = pairs_of(tmp_path)
+    assert pair.patient == "case"
+    read_pair, ids = pair.read(SCHEME)
+    np.testing.assert_array_equal(read_pair.mask.voxels, toy(5)[1])
+    assert ids == (template_id(read_pair),)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 9), min_size=10, max_size=30), st.integers(2, 4), st.integers(0, 100))
+def test_no_patient_is_split_and_every_pair_is_held_out_once(patients: list[int], folds: int, seed: int) -> None:
+    pairs = [PairFiles(str(n), Path(f"{n}"), Path(f"{n}"), patient=f"p{p}") for n, p in enumerate([*patients, *range(4)])]
+    seen: list[str] = []
+    for fold in range(folds):
+        learning, out = held_out(pairs, folds, fold, seed)
+        assert not {pair.patient for pair in learning} & {pair.patient for pair in out}
+        assert len(learning) + len(out) == len(pairs)
+        seen += [pair.id for pair in out]
+    assert sorted(seen) == sorted(pair.id for pair in pairs)
+
+
+def test_a_fold_takes_its_synthetic_children_with_it(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    hu, labels = toy(100)
+    pair = ImageMaskPair(Volume(np.rint(hu), GRID), LabelMap(labels, GRID, SCHEME))
+    for number in range(2):
+        shutil.rmtree(tmp_path / f"samples/sample-00{number}")
+        write_sample(tmp_path / f"samples/sample-00{number}", number, template=template_id(pair))
+    for fold in range(3):
+        write_config(tmp_path, validation=[], folds=3, fold=fold)
+        data = read(tmp_path, tmp_path / "run")
+        children_stay = data.validation[0].files.patient != "p0"
+        assert len(data.stages[0].cases) == (3 if children_stay else 1)
+        assert len(data.notes) == (0 if children_stay else 1)
+
+
+def test_a_pair_is_prepared_once_and_again_when_its_file_changes(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    first = read(tmp_path, tmp_path / "run")
+    notes = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("prepared/*/case.json")}
+    assert read(tmp_path, tmp_path / "run").hash == first.hash
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("prepared/*/case.json")} == notes
+    shutil.rmtree(tmp_path / "real/r0")
+    write_pair(tmp_path / "real/r0", 55)
+    assert read(tmp_path, tmp_path / "run").hash != first.hash
+    assert len(list((tmp_path / "run/prepared").iterdir())) == len(notes)
+
+
+def test_a_prepared_pair_holds_classes_at_the_networks_voxel_size(tmp_path: Path) -> None:
+    write_sample(tmp_path / "sample", 3, np.where(toy(3)[1] == 2, 1e9, 0.0).astype(np.float32))
+    (files,) = pairs_of(tmp_path / "sample")
+    settings = PretrainSettings(synthetic=StageSettings(("sample",), 1), spacing_mm=1.0, merged={5: 2})
+    case = prepared(files, tmp_path, settings, SCHEME, weighted=True)
+    np.testing.assert_array_equal(case.classes, toy(3)[1] > 0)
+    np.testing.assert_allclose(case.trust, toy(3)[1] != 2, atol=1e-6)
+    assert (case.trust[toy(3)[1] != 2] == 1).all()
+    half = PretrainSettings(synthetic=StageSettings(("sample",), 1), spacing_mm=0.5)
+    assert prepared(files, tmp_path, half, SCHEME, weighted=False).image.shape == tuple(2 * n for n in GRID.shape)
+
+
+def test_crops_depend_on_seed_and_place_alone(a_scene: Path, tmp_path: Path) -> None:
+    stream = a_stream(read(a_scene, tmp_path), a_scene)
+    whole = list(stream.batches(0))
+    halves = [list(stream.batches(0, rank, 2)) for rank in range(2)]
+    for step in range(6):
+        images = np.concatenate([halves[rank][step][0].numpy() for rank in range(2)])
+        np.testing.assert_array_equal(images, whole[step][0].numpy())
+    np.testing.assert_array_equal(next(stream.batches(4))[1].numpy(), whole[4][1].numpy())
+    assert not np.array_equal(whole[0][0].numpy(), whole[1][0].numpy())
+
+
+def test_a_scan_smaller_than_a_crop_is_completed_with_air_that_nobody_trusts(a_scene: Path, tmp_path: Path) -> None:
+    image, classes, trust = a_stream(read(a_scene, tmp_path), a_scene, crop=48).crop(0)
+    assert image.shape == classes.shape == trust.shape == (48, 48, 48)
+    beyond = np.ones((48, 48, 48), bool)
+    beyond[: GRID.shape[0], : GRID.shape[1], : GRID.shape[2]] = False
+    assert (image[beyond] == -1024).all()
+    assert not classes[beyond].any()
+    assert not trust[beyond].any()
+
+
+def test_half_of_the_centred_crops_hold_the_thin_label(a_scene: Path, tmp_path: Path) -> None:
+    stream = a_stream(read(a_scene, tmp_path), a_scene, foreground=1.0)
+    held = [(stream.crop(number)[1] == 2).any() for number in range(60)]
+    assert 0.3 < np.mean(held) < 0.8
+
+
+def test_a_list_may_name_confidence_and_parents(tmp_path: Path) -> None:
+    write_pair(tmp_path / "a", 1)
+    write_list(tmp_path / "list.json", {"training": [(tmp_path / "a", "p")]})
+    entry = json.loads((tmp_path / "list.json").read_text())["training"][0]
+    entry |= {"confidence": "a/confidence.nii.gz", "template": "t9", "patient": ""}
+    (tmp_path / "list.json").write_text(json.dumps({"training": [entry]}))
+    (pair,) = pairs_of(tmp_path / "list.json")
+    assert (pair.patient, pair.parents, pair.group) == ("", ("t9",), "t9")
+    assert pair.confidence == tmp_path / "a/confidence.nii.gz"
