@@ -2,8 +2,8 @@
 
     python Testing/Benchmarks/bench_synthesize.py [CASE ...]
 
-prints one JSON line per case. Each case is a process of its own, its estimate made from a rate that doctor measures just
-before, so that both see the machine as busy as it is.
+prints one JSON line per case. Each case is a process of its own. ``told_seconds`` is the mean of two estimates, from rates that
+doctor measures just before and just after: on a machine that others use too, its pace changes meanwhile.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from StructDiffCore.pipelines.estimate import RunEstimate, estimate_run
 
 CASES: dict[str, tuple[float, dict[str, Any]]] = {
     "70^3 standard": (0.55, {"preset": "standard"}),
@@ -33,39 +35,45 @@ def main(names: list[str]) -> None:
         with tempfile.TemporaryDirectory() as folder:
             environment = {**os.environ, "XDG_CACHE_HOME": folder}
             command = [sys.executable, __file__, "--case", name, folder]
-            print(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip(), flush=True)
+            print(
+                subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout.strip(), flush=True
+            )
 
 
 def run_case(name: str, folder: Path) -> dict[str, Any]:
-    """One case: inputs made and doctor asked first (not timed), then the command as a person runs it."""
+    """One case: inputs made first (not timed), then the command as a person runs it, between two estimates."""
     finer, settings = CASES[name]
     job, shape = _written(folder, finer, settings)
-    doctor = subprocess.run(
-        [sys.executable, "-m", "StructDiffCore.cli", "doctor", "--json"], check=True, capture_output=True, text=True
-    )
-    from StructDiffCore.pipelines.estimate import estimate_run
-
-    told = estimate_run(shape, (128, 128, 128), settings=settings, machine=json.loads(doctor.stdout)["machine"])
     load = os.getloadavg()[0]
+    before = _told(shape, settings)
     begin = time.perf_counter()
-    child = subprocess.run(
-        [sys.executable, __file__, "--job", str(job)], check=True, capture_output=True, text=True, env=os.environ
-    )
+    child = subprocess.run([sys.executable, __file__, "--job", str(job)], check=True, stdout=subprocess.PIPE, text=True)
     seconds = time.perf_counter() - begin
+    after = _told(shape, settings)
+    told_seconds = ((before.seconds or 0) + (after.seconds or 0)) / 2
     found = json.loads(child.stdout.splitlines()[-1])
     return {
         "case": name,
         "seconds": round(seconds, 1),
-        "told_seconds": round(told.seconds or 0, 1),
-        "told_by_actual": round((told.seconds or 0) / seconds, 2),
+        "told_seconds": round(told_seconds, 1),
+        "told_before_and_after": [round(told.seconds or 0, 1) for told in (before, after)],
+        "told_by_actual": round(told_seconds / seconds, 2),
         "peak_gib": round(found["peak_gib"], 2),
-        "told_gib": round(told.memory_bytes / 2**30, 2),
-        "memory_told_by_actual": round(told.memory_bytes / 2**30 / found["peak_gib"], 2),
+        "told_gib": round(before.memory_bytes / 2**30, 2),
+        "memory_told_by_actual": round(before.memory_bytes / 2**30 / found["peak_gib"], 2),
         "previews": found["previews"],
         "previews_share": round(found["preview_s"] / seconds, 5),
         "watching_share": round(found["watch_s"] / seconds, 5),
         "load": round(load, 1),
     }
+
+
+def _told(shape: tuple[int, int, int], settings: dict[str, Any]) -> RunEstimate:
+    """The estimate with the pace that doctor finds now."""
+    doctor = subprocess.run(
+        [sys.executable, "-m", "StructDiffCore.cli", "doctor", "--json"], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return estimate_run(shape, (128, 128, 128), settings=settings, machine=json.loads(doctor.stdout)["machine"])
 
 
 def _written(folder: Path, finer: float, settings: dict[str, Any]) -> tuple[Path, tuple[int, int, int]]:
