@@ -8,6 +8,7 @@ from dataclasses import replace
 from StructDiffCore.config.presets import SAMPLERS
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError, Volume
+from StructDiffCore.models.nulled import NULLED
 from StructDiffCore.synthesis.prepared import Prepared
 from StructDiffCore.synthesis.renderer import render_from_prior
 from StructDiffCore.synthesis.result import ct_volume
@@ -15,7 +16,7 @@ from StructDiffCore.synthesis.synthesize import sample
 from StructDiffCore.systems.structdiff import StructDiff
 
 from .case import Case
-from .nulled import NULLED, Nulled
+from .nulled import Nulled
 
 Made = tuple[Volume, Volume | None]
 """The scan and, where known, the scan without acquisition noise."""

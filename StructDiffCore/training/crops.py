@@ -13,6 +13,7 @@ from torch import Tensor
 
 from StructDiffCore.models.condition_tensors import ConditionTensors, condition_tensors
 from StructDiffCore.models.conditioning import ConditionMaps, Index
+from StructDiffCore.models.nulled import NULLED
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +26,16 @@ class TrainingCrop:
     weight: NDArray[np.float32]
     """(i, j, k): loss weight, mean 1."""
 
+    def nulled(self, names: Sequence[str]) -> TrainingCrop:
+        """The same sample without some inputs; without the prior, the residual is that to even tissue."""
+        condition = self.condition
+        for name in names:
+            condition = NULLED[name](condition)
+        return replace(self, condition=condition)
+
     def without_template(self) -> TrainingCrop:
         """The same sample with the template image withheld."""
-        condition, prior = self.condition, self.condition.prior_hu
-        nothing = np.zeros_like(condition.template_known)
-        return replace(self, condition=replace(condition, template_hu=prior, template_prior_hu=prior, template_known=nothing))
+        return self.nulled(["without template"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,6 +41,7 @@ class GroupMaker:
             for pair in numbers
             for crop in self._stream(phase, pair).crops(curriculum[phase], numpy_generator(seed, "pair", phase, pair))
         ]
+        crops = [crop.nulled(pairs.nulled) for crop in crops] if pairs.nulled else crops
         return [crops[n] for n in numpy_generator(seed, "group", phase, number).permutation(len(crops))]
 
     def _stream(self, phase: int, pair: int) -> PairStream | ScanPairStream:

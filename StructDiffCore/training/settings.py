@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from StructDiffCore.domain import StructDiffError
+from StructDiffCore.models.nulled import NULLED
 from StructDiffCore.systems.structdiff import StructDiffSettings
 
 
@@ -58,6 +59,8 @@ class PairSettings:
     """Share of heart pairs whose chambers and muscle are one label; most of them are the same heart in two shapes."""
     label_jitter: float = 0.35
     """Largest shift of a label's border, in voxels."""
+    nulled: tuple[str, ...] = ()
+    """Inputs withheld from every crop, for ablations: names of ``models/nulled.py``."""
     scan_spacing_mm: float = 1.0
     """Voxel size that scans given as a data set are brought to."""
     sharper: float = 0.0
@@ -65,6 +68,9 @@ class PairSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacings_mm", tuple(float(s) for s in self.spacings_mm))
+        object.__setattr__(self, "nulled", tuple(self.nulled))
+        if unknown := sorted(set(self.nulled) - set(NULLED)):
+            raise StructDiffError(f"unknown inputs to withhold: {', '.join(unknown)}", f"choose from {', '.join(NULLED)}")
         if not 0 <= self.real_share <= 1:
             raise StructDiffError(f"real_share is {self.real_share}, expected 0 to 1", "give the share of pairs from real scans")
         if self.real_share < 1 and self.hearts < 2 * len(self.spacings_mm):

@@ -50,7 +50,11 @@ def validation_crops(run: Path, settings: TrainSettings, pairs: int) -> dict[str
     if (run / "aside").is_dir():
         sources["patients held aside"] = ScanPairStream(open_scans(run / "aside"), settings.pairs)
     return {
-        name: [crop for n in range(pairs) for crop in stream.crops(phase, numpy_generator(SEED, name, n))]
+        name: [
+            crop.nulled(settings.pairs.nulled)
+            for n in range(pairs)
+            for crop in stream.crops(phase, numpy_generator(SEED, name, n))
+        ]
         for name, stream in sources.items()
     }
 

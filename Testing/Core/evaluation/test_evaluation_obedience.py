@@ -7,7 +7,6 @@ from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, 
 from StructDiffCore.evaluation.copying import detail_correlation
 from StructDiffCore.evaluation.harness import Result
 from StructDiffCore.evaluation.journal import begin, note, read_journal
-from StructDiffCore.evaluation.nulled import without_codes, without_prior, without_template
 from StructDiffCore.evaluation.obedience import agreement, fidelity, small_vessel_recall
 from StructDiffCore.evaluation.paired import comparisons
 from StructDiffCore.evaluation.realism import realism_scores
@@ -16,6 +15,7 @@ from StructDiffCore.evaluation.scores import Scan
 from StructDiffCore.measures.gradient_peak import peak_distances
 from StructDiffCore.measures.realism import kernel_distance
 from StructDiffCore.models.conditioning import ConditionMaps
+from StructDiffCore.models.nulled import without_codes, without_prior, without_template
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
 

@@ -1,0 +1,1 @@
+"""Does synthetic data help a segmenter? Few-shot segmentation of the held-out domain."""
