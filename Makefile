@@ -8,14 +8,19 @@ SLICER_VENV  := .venv-slicer
 SLICER_READY := $(SLICER_VENV)/.ready
 SLICER_PARTS := "trame-slicer[standalone]" PySide6-Essentials numba scipy SimpleITK networkx scikit-image psutil pyyaml \
                 pytest pytest-timeout hypothesis
+# The Slicer release that is aimed at: MRML alone, without views (trame-slicer pins an older slicer-core).
+TARGET_VENV  := .venv-slicer512
+TARGET_READY := $(TARGET_VENV)/.ready
+TARGET_PARTS := slicer-core==5.12.4.0 numba scipy SimpleITK networkx scikit-image psutil pydicom pytest pytest-timeout hypothesis
+TARGET_TESTS := $(foreach part,bridge geometry results findings exporting mask_editing display,test_slicer_$(part).py)
 OUT    ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core test-slicer test-slow check bench screenshots clean
+.PHONY: help demo test test-core test-slicer test-target test-slow check bench screenshots clean
 
 help:
 	@echo "make demo       set up, synthesise a CT from a shipped mask and template, say where the pictures are"
-	@echo "make test       set up and run the fast tests (test-core, then test-slicer)"
+	@echo "make test       set up and run the fast tests (test-core, test-slicer, test-target)"
 	@echo "make test-slow  every test, the slow ones too"
 	@echo "make check      format, lint, types, import contract"
 	@echo "make bench      timings and memory, with the machine's matrix peak (JSON + table)"
@@ -36,16 +41,26 @@ $(SLICER_READY): Makefile constraints-slicer.txt
 	@$(SLICER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-slicer.txt $(SLICER_PARTS)
 	@touch $@
 
+$(TARGET_READY): Makefile constraints-slicer.txt
+	@test -x $(TARGET_VENV)/bin/python || $(PYTHON) -m venv $(TARGET_VENV)
+	@echo "Setting up $(TARGET_VENV) (once, about a minute)"
+	@grep -v "^slicer-" constraints-slicer.txt > $(TARGET_VENV)/constraints.txt
+	@$(TARGET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(TARGET_VENV)/constraints.txt $(TARGET_PARTS)
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/structdiff demo --out $(OUT)
 
-test: test-core test-slicer
+test: test-core test-slicer test-target
 
 test-core: $(READY)
 	@$(BIN)/python -m pytest
 
 test-slicer: $(READY) $(SLICER_READY)
 	@cd Testing/Slicer && ../../$(SLICER_VENV)/bin/python -m pytest
+
+test-target: $(TARGET_READY)
+	@cd Testing/Slicer && ../../$(TARGET_VENV)/bin/python -m pytest $(TARGET_TESTS)
 
 test-slow: $(READY) $(SLICER_READY)
 	@$(BIN)/python -m pytest -m "slow or not slow"
@@ -61,5 +76,8 @@ bench: $(READY) $(SLICER_READY)
 	@$(BIN)/python Testing/Benchmarks/bench.py
 	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_slicer.py
 
+screenshots: $(READY) $(SLICER_READY)
+	@$(SLICER_VENV)/bin/python Testing/Slicer/make_screenshots.py 2>/dev/null
+
 clean:
-	rm -rf $(VENV) $(SLICER_VENV) out build dist *.egg-info
+	rm -rf $(VENV) $(SLICER_VENV) $(TARGET_VENV) out build dist *.egg-info

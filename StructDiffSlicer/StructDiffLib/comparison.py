@@ -37,6 +37,7 @@ def compareLayout(scene, layoutNode, templateNode, syntheticNode):
     if not layoutNode.IsLayoutDescription(LAYOUT):
         layoutNode.AddLayoutDescription(LAYOUT, layoutDescription())
     layoutNode.SetViewArrangement(LAYOUT)
+    _sameWindow(templateNode, syntheticNode)
     for side, volumeNode in (("Template", templateNode), ("Synthetic", syntheticNode)):
         for composite in compositesOf(scene, side):
             composite.SetBackgroundVolumeID(volumeNode.GetID())
@@ -44,6 +45,13 @@ def compareLayout(scene, layoutNode, templateNode, syntheticNode):
             composite.SetLinkedControl(True)
             composite.SetHotLinkedControl(True)
     return LAYOUT
+
+
+def _sameWindow(templateNode, syntheticNode):
+    """Grey must mean the same HU on both sides: the synthetic volume takes the template's window."""
+    shown, other = templateNode.GetDisplayNode(), syntheticNode.GetDisplayNode()
+    other.SetAutoWindowLevel(False)
+    other.SetWindowLevelMinMax(shown.GetWindowLevelMin(), shown.GetWindowLevelMax())
 
 
 def compositesOf(scene, side):

@@ -14,7 +14,7 @@ EDITS = {
     "widen": ("ectasia", {"centreMM": "centre_mm", "lengthMM": "length_mm", "percent": "percent_diameter"}),
 }
 """Kind on the panel -> the core's kind of edit and its fields by the names used here."""
-KINDS = ("newMask", *EDITS)
+KINDS = ("newMask", "repair", *EDITS)
 STILL = {"seed": 0, "sd_mm": 0.0}
 """A warp that moves nothing."""
 
@@ -57,15 +57,14 @@ def branches(labelMap):
 def edited(labelMap, kind, **options):
     """The mask after one edit; takes seconds and touches no scene, so it may run in a thread.
 
-    newMask(seed, strength in mm | None); lengthen(tree, branch, byMM); prune(tree, branch); move(tree, branch, byMM);
+    repair(): pieces joined, holes filled; newMask(seed, strength in mm | None); lengthen(tree, branch, byMM); prune(tree, branch); move(tree, branch, byMM);
     narrow and widen(tree, branch, centreMM, lengthMM, percent). StructDiffError where the new mask fails its proof.
     """
     if kind not in KINDS:
         raise StructDiffError(_("there is no edit called '{kind}'").format(kind=kind), _("choose one on the panel"), "internal")
-    from StructDiffCore.mgm.reference import Reference
-    from StructDiffCore.mgm.traced_tree import traced_trees
-
-    reference = Reference.clean(labelMap, traced_trees)
+    if kind == "repair":
+        return _repaired(labelMap)
+    reference = _cleanReference(labelMap)
     made = _anotherMask(reference, **options) if kind == "newMask" else _oneEdit(reference, kind, **options)
     message = _("{kind}: proved ({count} checks)").format(kind=kind, count=len(made.proof.checks))
     return EditResult(made.mask, message, made.recipe.as_dict())
@@ -76,6 +75,24 @@ def edit(bridge, segmentationNode, kind, **options):
     result = edited(bridge.labelMapOf(segmentationNode), kind, **options)
     bridge.replaceLabels(segmentationNode, result.labelMap)
     return result
+
+
+def _cleanReference(labelMap):
+    from StructDiffCore.mgm.reference import Reference
+    from StructDiffCore.mgm.traced_tree import traced_trees
+
+    try:
+        return Reference.clean(labelMap, traced_trees)
+    except StructDiffError as refusal:
+        remedy = _("mend the mask first (Repair)") if "--repair" in refusal.remedy else refusal.remedy
+        raise StructDiffError(refusal.fact, remedy, refusal.category) from None
+
+
+def _repaired(labelMap):
+    from StructDiffCore.mgm.repair import repaired
+
+    mask, report = repaired(labelMap)
+    return EditResult(mask, "; ".join(report.lines()) or _("nothing to mend"), {"kind": "repair", "changes": report.lines()})
 
 
 def _oneEdit(reference, kind, tree, branch, **options):

@@ -10,6 +10,8 @@ from StructDiffCore.domain import StructDiffError
 
 from .translation import _
 
+CT_WINDOW_HU = (-200.0, 650.0)
+"""From fat to contrast-filled vessels."""
 ROLE = "StructDiff.Role"
 SEED = "StructDiff.Seed"
 MANIFEST = "StructDiff.Manifest"
@@ -73,6 +75,9 @@ def _nodes(bridge, told, volumes, role, name):
     nodes = []
     for sample, volume in zip(told, volumes):
         node = bridge.addVolume(volume, bridge.scene.GenerateUniqueName(name), integer=role == "image")
+        if role == "image":
+            node.GetDisplayNode().SetAutoWindowLevel(False)
+            node.GetDisplayNode().SetWindowLevelMinMax(*CT_WINDOW_HU)
         node.SetAttribute(ROLE, role)
         node.SetAttribute(SYNTHETIC, "1")
         node.SetAttribute(SEED, str(sample.get("seed", 0)))

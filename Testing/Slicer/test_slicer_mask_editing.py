@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from StructDiffLib import maskEditing
+from StructDiffLib import findings, maskEditing
 
-from StructDiffCore.domain import StructDiffError
+from StructDiffCore.domain import LabelMap, StructDiffError
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,34 @@ def test_an_edit_changes_its_own_vessel_and_little_else(a_heart_mask, a_side_bra
 def test_a_new_mask_is_another_mask_of_the_same_scheme(a_heart_mask):
     made = maskEditing.edited(a_heart_mask, "newMask", seed=3)
     assert made.labelMap.present == a_heart_mask.present
-    assert np.mean(made.labelMap.voxels != a_heart_mask.voxels) > 0.01
+    assert made.labelMap.scheme == a_heart_mask.scheme
+    assert made.recipe["warp"]["sd_mm"] > 0
+    assert not np.array_equal(made.labelMap.voxels, a_heart_mask.voxels)
+
+
+def test_a_new_mask_on_a_larger_grid_takes_the_old_ones_place(bridge, a_heart_mask):
+    """A warp may need more room; the segmentation then holds the new grid, and undo brings the old one back."""
+    node = bridge.addSegmentation(a_heart_mask, "mask")
+    made = maskEditing.edit(bridge, node, "newMask", seed=3).labelMap
+    back = bridge.labelMapOf(node)
+    assert back.geometry.same_as(made.geometry)
+    np.testing.assert_array_equal(back.voxels, made.voxels)
+    assert bridge.undo(node)
+    inBefore = bridge.labelMapOf(node, a_heart_mask.geometry)
+    np.testing.assert_array_equal(inBefore.voxels, a_heart_mask.voxels)
+
+
+def test_a_mask_in_pieces_is_refused_with_a_remedy_and_mended_on_demand(a_heart_mask, a_side_branch):
+    cut = a_heart_mask.voxels.copy()
+    world = a_heart_mask.geometry.to_world(np.argwhere(cut == a_side_branch.tree))
+    near = np.linalg.norm(world - a_side_branch.positionRAS, axis=1) < 2.0
+    cut[tuple(np.argwhere(cut == a_side_branch.tree)[near].T)] = 0
+    broken = LabelMap(cut, a_heart_mask.geometry, a_heart_mask.scheme)
+    with pytest.raises(StructDiffError, match="Repair"):
+        maskEditing.edited(broken, "prune", tree=a_side_branch.tree, branch=a_side_branch.branch)
+    mended = maskEditing.edited(broken, "repair")
+    assert findings.verdict(mended.labelMap) == "pass"
+    assert "left coronary tree" in mended.message or "right coronary tree" in mended.message
 
 
 def test_an_edit_that_cannot_be_leaves_the_mask_alone(bridge, a_heart_mask, its_branches):
