@@ -1,4 +1,4 @@
-"""StructDiff for 3D Slicer: synthetic CT from edited vessel masks. The classes that Slicer looks for; the rest is StructDiffLib."""
+"""StructDiff for 3D Slicer: synthetic CT from edited vessel masks. The classes Slicer looks for; all else is StructDiffLib."""
 
 import os
 
@@ -25,8 +25,8 @@ class StructDiff(ScriptedLoadableModule):
         parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences", "VolumeRendering"]
         parent.contributors = ["The StructDiff developers"]
         parent.helpText = _(
-            "Edit a vessel mask, press one button, and get a synthetic CT that obeys the mask and looks like a template, with a map of "
-            "where the generator is unsure and a check of the vessels' topology. Synthetic images: not for diagnosis. "
+            "Edit a vessel mask, press one button, and get a synthetic CT that obeys the mask and looks like a template, with a "
+            "map of where the generator is unsure and a check of the vessels' topology. Synthetic images: not for diagnosis. "
             'See the <a href="https://github.com/StructDiff/StructDiff/blob/main/Resources/Docs/TUTORIAL.md">tutorial</a>.'
         )
         parent.acknowledgementText = _("Built after StructDiff (arXiv:2503.09560).")
@@ -50,7 +50,6 @@ class StructDiffWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.uiWidget = slicer.util.loadUI(self.resourcePath("UI/StructDiff.ui"))
         self.layout.addWidget(self.uiWidget)
         self.ui = slicer.util.childWidgetVariables(self.uiWidget)
-        self.ui.stepsLayout = self.ui.stepsWidget.layout()
         self.session = self.logic.newSession()
         self.desk = Desk(self.session, self.ui, os.path.dirname(self.resourcePath("UI/StructDiff.ui")))
         environmentPanel = self.desk.panels["EnvironmentPanel"]
@@ -120,13 +119,8 @@ class StructDiffWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 class StructDiffLogic(ScriptedLoadableModuleLogic):
     """Everything but the panel; also for scripts: ``logic.newSession()`` and ``session.synthesize``."""
 
-    MODULE_LOGICS = {
-        "segmentations": "Segmentations",
-        "volumes": "Volumes",
-        "colors": "Colors",
-        "sequences": "Sequences",
-        "volumeRendering": "VolumeRendering",
-    }
+    LOGICS = ("segmentations", "volumes", "colors", "sequences", "volumeRendering")
+    """Modules whose logic the bridge uses."""
 
     def __init__(self):
         ScriptedLoadableModuleLogic.__init__(self)
@@ -164,8 +158,8 @@ class StructDiffLogic(ScriptedLoadableModuleLogic):
 
     def moduleLogics(self):
         """Logics of Slicer's modules, without those that this Slicer does not have."""
-        found = {key: getattr(slicer.modules, name.lower(), None) for key, name in self.MODULE_LOGICS.items()}
-        return {key: module.logic() for key, module in found.items() if module is not None}
+        found = {name: getattr(slicer.modules, name.lower(), None) for name in self.LOGICS}
+        return {name: module.logic() for name, module in found.items() if module is not None}
 
     def runsFolder(self):
         """Where runs keep their inputs and results, below Slicer's temporary folder."""
@@ -214,8 +208,8 @@ class StructDiffTest(ScriptedLoadableModuleTest):
         while session.runner.running:
             session.runner.poll()
             slicer.app.processEvents()
-        self.assertIsNone(session.failure, session.failure and session.failure.report())
-        self.assertEqual(len(session.loaded.imageNodes), 1)
-        self.assertEqual(len(session.loaded.confidenceNodes), 1)
-        self.assertIsNotNone(session.loaded.maskNode)
+        assert session.failure is None, session.failure.report()
+        assert len(session.loaded.imageNodes) == 1
+        assert len(session.loaded.confidenceNodes) == 1
+        assert session.loaded.maskNode is not None
         self.delayDisplay(_("Test passed"))

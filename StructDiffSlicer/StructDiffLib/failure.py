@@ -74,9 +74,7 @@ def failureOfSilence(logTail, exitCode, command):
     """The worker ended without a last word."""
     if exitCode is not None and exitCode < 0:
         message = _("the worker was ended from outside (signal {signal})").format(signal=-exitCode)
-        remedy = _(
-            "often the computer was short of memory: close other programs, choose the quick preset or crop the mask, and run again"
-        )
+        remedy = _("often the computer was short of memory: close other programs, choose the quick preset or crop the mask")
         return Failure("out_of_memory" if exitCode == -9 else "internal", message, remedy, logTail, exitCode, command)
     category = {2: "bad_input", 3: "cancelled", 4: "out_of_memory"}.get(exitCode, "internal")
     if "No module named" in logTail:

@@ -69,7 +69,9 @@ class StructDiffParameters:
     imageNode: vtkMRMLScalarVolumeNode
     """The synthetic volume that the confidence and quality steps look at."""
     confidenceNode: vtkMRMLScalarVolumeNode
-    threshold: Annotated[float, WithinRange(*CONFIDENCE_WINDOW_HU)] = 20.0
+    threshold: Annotated[float, WithinRange(CONFIDENCE_WINDOW_HU[0], CONFIDENCE_WINDOW_HU[1] - 1)] = round(
+        CONFIDENCE_WINDOW_HU[1] / 3
+    )
     """Confidence overlay: standard deviations below it (HU) are not shown."""
     exportFormat: ExportFormat = ExportFormat.NRRD
     exportFolder: Path

@@ -47,23 +47,19 @@ class ConfidencePanel(Panel):
         allow(ui.surfaceCheckBox, both or mask, _("Paint the confidence onto the vessels in 3D"))
         rendering = "" if self.session.bridge.logics.get("volumeRendering") else _("This Slicer has no volume rendering")
         allow(ui.volumeCheckBox, image or rendering, _("Render the synthetic CT in 3D"))
-        allow(ui.compareButton, image or self._whyNoTemplate(), _("Template above, synthetic CT below, slices linked"))
+        template = "" if self.session.template() else _("Choose a template first (step 1)")
+        allow(ui.compareButton, image or template, _("Template above, synthetic CT below, slices linked"))
         words = next((pair.words for pair in reversed(self.session.pairs) if pair.words), "")
         if words:
             ui.worthLabel.text = words
 
-    def _whyNoTemplate(self):
-        if self._templateNode() is not None:
-            return ""
-        return _("Load the template into the scene first (step 1: 'Show in the views')")
-
     def _templateNode(self):
-        source = self.session.template()
-        if source is None:
-            return None
+        """The template's CT in the scene; one of the library is loaded now if it is not there yet."""
+        source, bridge = self.session.template(), self.session.bridge
         if not isinstance(source.image, str):
             return source.image
-        return self.session.bridge.scene.GetFirstNode(source.name, "vtkMRMLScalarVolumeNode")
+        loaded = bridge.scene.GetFirstNode(source.name, "vtkMRMLScalarVolumeNode")
+        return loaded or bridge.addVolume(self.session.entry(source.name).read().image, source.name, integer=True)
 
     def onChange(self, what, told):
         if what == "results" and self.parameters and self.confidence is not None:

@@ -33,7 +33,7 @@ class Desk:
         self.notice = NoticePanel(session, ui)
         self.panels = {kind.uiName: kind(session, uiFolder) for kind in ORDER}
         for panel in self.panels.values():
-            ui.stepsLayout.addWidget(panel.widget)
+            ui.stepsWidget.layout().addWidget(panel.widget)
         session.listen(self.onChange)
         self._timer = qt.QTimer()
         self._timer.interval = POLL_MS

@@ -7,7 +7,7 @@ from .. import environment
 from ..failure import Failure
 from ..parameters import doctorJob
 from ..translation import _
-from .panel import Panel, allow, silent
+from .panel import Panel, allow, columns, silent
 
 
 class EnvironmentPanel(Panel):
@@ -21,7 +21,7 @@ class EnvironmentPanel(Panel):
         self.settings = qt.QSettings()
         self.requirements = ""
         ui = self.ui
-        _checksHeader(ui.checksTable)
+        columns(ui.checksTable, [_("State"), _("What"), _("Found")], wide=2)
         ui.checksTable.visible = False
         ui.pythonEdit.currentPath = str(self.settings.value(environment.PYTHON_SETTING) or "")
         ui.pythonEdit.currentPathChanged.connect(self.onPython)
@@ -71,6 +71,7 @@ class EnvironmentPanel(Panel):
             for row, check in enumerate(checks):
                 for column, text in enumerate((_state(check["state"]), check["what"], check["found"])):
                     table.setItem(row, column, qt.QTableWidgetItem(text))
+        table.resizeRowsToContents()
         self.ui.adviceLabel.text = self._advice()
         self.session.tell("run")
 
@@ -106,13 +107,6 @@ class EnvironmentPanel(Panel):
             self.session.fail(Failure("missing_dependency", str(error), remedy))
             return
         self.onDoctor()
-
-
-def _checksHeader(table):
-    table.columnCount = 3
-    table.setHorizontalHeaderLabels([_("State"), _("What"), _("Found")])
-    table.verticalHeader().visible = False
-    table.horizontalHeader().stretchLastSection = True
 
 
 def _state(state):

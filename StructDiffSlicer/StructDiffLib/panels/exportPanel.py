@@ -9,7 +9,7 @@ from .. import exporting
 from ..batch import Batch
 from ..session import Source
 from ..translation import _
-from .panel import Panel, allow, silent
+from .panel import Panel, allow, columns, silent
 
 
 class ExportPanel(Panel):
@@ -19,11 +19,12 @@ class ExportPanel(Panel):
 
     def setup(self):
         ui = self.ui
+        self._known = []
         self._sources = []
         self._masks = []
         self._writing = False
         self.batch = Batch(self.session, self.showBatch)
-        _header(ui.pairsTable, [_("Pair"), _("Topology"), _("Brightness"), _("Seed")])
+        columns(ui.pairsTable, [_("Pair"), _("Topology"), _("Brightness"), _("Seed")], wide=0)
         ui.pairsTable.itemChanged.connect(self.onTick)
         ui.exportButton.clicked.connect(self.onExport)
         ui.forceCheckBox.toggled.connect(self.update)
@@ -50,8 +51,6 @@ class ExportPanel(Panel):
                 for column, text in enumerate((_verdict(pair.topology), quality, str(pair.seed)), 1):
                     table.setItem(row, column, qt.QTableWidgetItem(text))
         self._known = list(self.session.pairs)
-
-    _known = ()
 
     def _ticked(self):
         table = self.ui.pairsTable
@@ -122,8 +121,8 @@ class ExportPanel(Panel):
         self._sources = [Source.of(entry) for entry in self.session.entries if entry.usable]
         table = self.ui.batchTable
         with silent(table):
-            table.rowCount, table.columnCount = len(self._masks), len(self._sources)
-            _header(table, [source.name for source in self._sources])
+            table.rowCount = len(self._masks)
+            columns(table, [source.name for source in self._sources], wide=0)
             table.verticalHeader().visible = True
             table.setVerticalHeaderLabels([mask.GetName() for mask in self._masks])
             for row in range(len(self._masks)):
@@ -157,14 +156,6 @@ def _named(cases):
     from StructDiffCore.io.export_pair import read_sample
 
     return [replace(read_sample(Path(folder)), name=name) for folder, name in cases]
-
-
-def _header(table, names):
-    table.columnCount = len(names)
-    table.setHorizontalHeaderLabels(names)
-    table.verticalHeader().visible = False
-    if names:
-        table.horizontalHeader().setSectionResizeMode(0, qt.QHeaderView.Stretch)
 
 
 def _tick(text, on):

@@ -5,7 +5,7 @@ import qt
 from StructDiffCore.domain import CARDIAC
 
 from ..translation import _
-from .panel import Panel, allow, silent
+from .panel import Panel, allow, columns, silent
 
 
 class LabelsPanel(Panel):
@@ -16,11 +16,7 @@ class LabelsPanel(Panel):
     def setup(self):
         self._labels = []
         self._mask = None
-        table = self.ui.labelsTable
-        table.columnCount = 4
-        table.setHorizontalHeaderLabels([_("Segment"), _("It is"), _("SNOMED CT code"), _("Vessel")])
-        table.verticalHeader().visible = False
-        table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        columns(self.ui.labelsTable, [_("Segment"), _("It is"), _("SNOMED CT code"), _("Vessel")], wide=1)
         self.ui.applyLabelsButton.clicked.connect(self.onApply)
 
     def onChange(self, what, told):
@@ -29,10 +25,11 @@ class LabelsPanel(Panel):
 
     def update(self):
         mask = self.parameters.maskNode if self.parameters else None
-        self._labels = [] if mask is None else [one for one in self.session.bridge.segmentLabels(mask, CARDIAC) if not one.known]
-        self._mask = mask
-        self.widget.visible = bool(self._labels)
-        self._fill()
+        labels = [] if mask is None else [one for one in self.session.bridge.segmentLabels(mask, CARDIAC) if not one.known]
+        self.widget.visible = bool(labels)
+        if (mask, labels) != (self._mask, self._labels):  # what the user has typed stays
+            self._mask, self._labels = mask, labels
+            self._fill()
         allow(
             self.ui.applyLabelsButton,
             "" if self._labels else _("Every structure of the mask is known"),

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import qt
 import slicer
 
 
@@ -64,11 +65,24 @@ def allow(button, reason, toolTip):
     button.toolTip = reason or toolTip
 
 
+def columns(table, names, wide):
+    """Column titles; the column number ``wide`` takes the room that the others leave."""
+    table.columnCount = len(names)
+    table.setHorizontalHeaderLabels(names)
+    table.verticalHeader().visible = False
+    for column in range(len(names)):
+        mode = qt.QHeaderView.Stretch if column == wide else qt.QHeaderView.ResizeToContents
+        table.horizontalHeader().setSectionResizeMode(column, mode)
+
+
 @contextlib.contextmanager
 def waiting():
-    """An hourglass while something takes a moment."""
-    with slicer.util.WaitCursor():
+    """An hourglass while something takes a moment; no other event is let in meanwhile (slicer.util.WaitCursor lets them in)."""
+    qt.QApplication.setOverrideCursor(qt.QCursor(qt.Qt.WaitCursor))
+    try:
         yield
+    finally:
+        qt.QApplication.restoreOverrideCursor()
 
 
 @contextlib.contextmanager

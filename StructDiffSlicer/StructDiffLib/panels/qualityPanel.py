@@ -5,7 +5,7 @@ import qt
 from .. import findings
 from ..failure import Failure
 from ..translation import _
-from .panel import Panel, allow, silent
+from .panel import Panel, allow, columns, silent
 
 
 class QualityPanel(Panel):
@@ -19,10 +19,7 @@ class QualityPanel(Panel):
         self._looking = False
         self._markers = None
         table = self.ui.findingsTable
-        table.columnCount = 4
-        table.setHorizontalHeaderLabels([_("How bad"), _("What"), _("Where"), _("Size")])
-        table.verticalHeader().visible = False
-        table.horizontalHeader().setSectionResizeMode(1, qt.QHeaderView.Stretch)
+        columns(table, [_("How bad"), _("What"), _("Where"), _("Size")], wide=1)
         table.cellClicked.connect(self.onRow)
         table.itemSelectionChanged.connect(self.update)
         ui = self.ui

@@ -102,9 +102,11 @@ class SynthesisPanel(Panel):
         self.ui.stageLabel.text = _("Writing mask and template…")
         self.ui.previewLabel.visible = False
         self.ui.progressBar.maximum = 0
+        allow(self.ui.synthesizeButton, _("Mask and template are being written"), "")
         slicer.app.processEvents()
         with self.guarded():
             self.session.synthesize()
+        self.update()
 
     def onCancel(self):
         self.session.cancel()

@@ -8,7 +8,7 @@ from .panel import Panel, allow, silent
 
 
 class TemplatePanel(Panel):
-    """The library with thumbnails, best matches on top, or two nodes of the scene; a plain warning where the input looks wrong."""
+    """The library with thumbnails, best matches on top, or two nodes of the scene; a plain warning where the input is odd."""
 
     uiName = "TemplatePanel"
 

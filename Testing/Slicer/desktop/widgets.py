@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 
 class ctkCollapsibleButton(QWidget):
@@ -174,6 +175,8 @@ class qMRMLNodeComboBox(QWidget):
         self._fill()
 
     def _fill(self):
+        if not isValid(self._box):  # the panel is gone, the scene still calls
+            return
         current = self._nodes[self._box.currentIndex()] if self._box.count() else None
         nodes = [] if self._scene is None else [self._scene.GetNthNode(n) for n in range(self._scene.GetNumberOfNodes())]
         shown = [node for node in nodes if node.GetClassName() in self._types and not node.GetHideFromEditors()]
