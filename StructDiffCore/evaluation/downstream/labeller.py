@@ -14,7 +14,8 @@ from StructDiffCore.phantom.heart import Heart
 
 SOFTNESS_VOXELS = 0.7
 SHIFT_VOXELS = 0.5
-SMALLEST_DIAMETER_MM = 0.7
+SMALLEST_RADIUS_MM = 0.7
+"""Thinner vessels are missed. (Digital hearts on a 0.8 mm grid have none below 0.6 mm, which is three quarters of a voxel.)"""
 SPACING_MM = 0.25
 """Distance of the points that a vessel's thickness is looked up at."""
 
@@ -46,7 +47,7 @@ def _without_thin_vessels(heart: Heart) -> NDArray[np.uint8]:
         return labels
     points, radii = _centrelines(heart)
     nearest = cKDTree(points).query(heart.geometry.to_world(voxels))[1]
-    lost = voxels[radii[nearest] < SMALLEST_DIAMETER_MM / 2]
+    lost = voxels[radii[nearest] < SMALLEST_RADIUS_MM]
     labels[tuple(lost.T)] = 0
     return labels
 
