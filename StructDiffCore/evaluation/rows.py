@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from StructDiffCore.config.presets import SAMPLERS
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError, Volume
 from StructDiffCore.models.nulled import NULLED
+from StructDiffCore.synthesis.acquisition_noise import sample_noise
 from StructDiffCore.synthesis.prepared import Prepared
 from StructDiffCore.synthesis.renderer import render_from_prior
 from StructDiffCore.synthesis.result import ct_volume
-from StructDiffCore.synthesis.synthesize import sample
+from StructDiffCore.synthesis.synthesize import noise_seed, sample
 from StructDiffCore.systems.structdiff import StructDiff
 
 from .case import Case
@@ -46,8 +48,21 @@ def network(case: Case, prepared: Prepared, system: StructDiff, settings: Synthe
     return made.noisy, made.clean
 
 
+def mask_only(weights: str) -> Row:
+    """The rival trained on masks alone (MONAI's DiffusionModelUNet of equal size), its answer with the template's noise."""
+
+    def row(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
+        from .mask_only import MaskOnly
+
+        clean = MaskOnly.load_weights(Path(weights)).sample(case.target.voxels, settings.steps, seed)
+        noise = sample_noise(prepared.look.noise, prepared.geometry, noise_seed(seed))
+        return ct_volume(clean + noise, prepared.geometry), ct_volume(clean, prepared.geometry)
+
+    return row
+
+
 PLAIN: dict[str, Row] = {"truth": truth, "renderer": renderer, "template": template, "structdiff": network}
-NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER")
+NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER", "mask only:WEIGHTS")
 """What a row may be called."""
 
 
@@ -60,6 +75,8 @@ def row_named(name: str) -> Row:
         return PLAIN[name]
     if name in NULLED:
         return lambda case, prepared, system, *rest: network(case, prepared, Nulled(system, NULLED[name]), *rest)
+    if name.startswith("mask only:"):
+        return mask_only(name.removeprefix("mask only:"))
     changes = {"steps": 1} if name == "one call" else _changes(name)
     return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
 
