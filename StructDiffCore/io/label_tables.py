@@ -43,6 +43,31 @@ TOTALSEGMENTATOR_V1: Mapping[int, int] = {
 TOTALSEGMENTATOR_TOTAL: Mapping[int, int] = {52: AORTA}
 """TotalSegmentator v2, task total: its "heart" has no chambers, so only the aorta has a cardiac label."""
 
+HUBMAP_HRA: Mapping[int, int] = {
+    1: MYOCARDIUM,
+    3: LEFT_VENTRICLE,
+    4: RIGHT_VENTRICLE,
+    5: LEFT_ATRIUM,
+    6: RIGHT_ATRIUM,
+    9: AORTA,
+    10: PULMONARY_ARTERY,
+    16: LEFT_CORONARY,
+    17: RIGHT_CORONARY,
+}
+"""Heart of the HuBMAP Human Reference Atlas as a label map (Browne et al. 2021); walls of the other chambers and veins left out."""
+
+AORTA_AND_TREES: Mapping[int, int] = {1: AORTA, 2: LEFT_CORONARY, 3: RIGHT_CORONARY}
+"""Coronary masks with the ascending aorta, as multimodars writes them."""
+
+TABLES: Mapping[str, Mapping[int, int]] = {
+    "mm-whs": MM_WHS,
+    "totalsegmentator-heart": TOTALSEGMENTATOR_HEART,
+    "totalsegmentator-v1": TOTALSEGMENTATOR_V1,
+    "hubmap-hra": HUBMAP_HRA,
+    "aorta-coronaries": AORTA_AND_TREES,
+}
+"""By the name that a user gives for a scheme; what they list is read into the cardiac scheme."""
+
 _SYNONYMS: Mapping[int, tuple[str, ...]] = {
     MYOCARDIUM: ("heart myocardium", "lv myocardium", "left ventricular myocardium", "myo"),
     LEFT_ATRIUM: ("heart atrium left", "left heart atrium", "la"),

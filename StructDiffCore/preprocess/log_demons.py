@@ -46,7 +46,7 @@ def _force(fixed: Sequence[Field], warped: Sequence[Field], seen: Field, step_mm
     pull, weights = np.zeros((3, *seen.shape), np.float32), np.full(seen.shape, DAMPING, np.float32)
     for aim, here in zip(fixed, warped):
         near = seen * np.exp(-((np.minimum(np.abs(aim), np.abs(here)) / NEAR_MM) ** 2))
-        slope = np.stack(np.gradient(here, step_mm))
+        slope = np.asarray(np.gradient(here, step_mm))
         pull += near * (aim - here) * slope
         weights += near * (slope**2).sum(axis=0)
     force = pull / weights
