@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from StructDiffCore.domain import LabelMap, StructDiffError, Template
 from .background import Emit, stream
 from .devices import chosen_device
 from .estimate import estimate_run, stored_machine
+from .last_used import LastUsed, state_of
 from .lineage import lineage_of
-from .models import load_system
+from .models import load_system, weights_path
 from .previews import Previews, preview
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
@@ -34,25 +35,39 @@ if TYPE_CHECKING:
 STAGE = "synthesising"
 
 
-def run(job: Job) -> Iterator[Event]:
-    """Progress, a preview per sample, then ``finished`` with the samples' folders, seeds and verdicts."""
+def run(job: Job, kept: LastUsed | None = None) -> Iterator[Event]:
+    """Progress, a preview per sample, then ``finished`` with the samples' folders, seeds and verdicts.
+
+    ``kept``: what an earlier job of a batch has left; the voxels are the same without it.
+    """
+    kept = kept or LastUsed()
     request = SynthesisRequest.from_job(job)
     folder = ResultFolder.checked(job.out)
     device = chosen_device(request.generator.device)
     folder.refuse_cancelled()
     yield progress("reading", 0, 3)
-    target, template = read_inputs(request)
+    pair = pair_key(request)
+    target, template = kept.last("inputs", pair) or kept.keep("inputs", pair, read_inputs(request))
     yield progress("reading", 1, 3)
-    system = load_system(request.generator.model)
+    weights = state_of(weights_path(request.generator.model))
+    system = kept.last("system", weights) or kept.keep("system", weights, load_system(request.generator.model))
     folder.need_space(bytes_needed(target, request.samples))
     yield from told_estimate(job, device, target, template)
     yield progress("aligning the template", 2, 3)
-    prepared = yield from prepared_for(target, template, request.correspondence)
+    prepared = kept.last("prepared", pair)
+    if prepared is None:
+        prepared = kept.keep("prepared", pair, (yield from prepared_for(target, template, request.correspondence)))
     folder.refuse_cancelled()
     with folder.opened():
         lineage = lineage_of(request.mask, template)
         made = yield from _samples(request, folder, device, system, target, prepared, lineage)
     yield Event("finished", {"out": str(folder.path), "samples": made, "summary": _summary(folder, made)})
+
+
+def pair_key(request: SynthesisRequest) -> Hashable:
+    """What decides mask, template and their alignment."""
+    files = [state_of(path) for path in (request.mask, request.template_image, request.template_mask)]
+    return (*files, request.scheme, request.resample, tuple(sorted(request.correspondence.items())))
 
 
 def told_estimate(job: Job, device: torch.device, target: LabelMap, template: Template) -> Iterator[Event]:

@@ -18,6 +18,7 @@ from . import synthesize
 from .batch_job import BatchJob, batch_jobs
 from .config_file import config_path, out_folder
 from .failures import refusal_of
+from .last_used import LastUsed
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
 
@@ -57,7 +58,7 @@ def run(job: Job) -> Iterator[Event]:
 
 
 def _all(jobs: list[BatchJob], folder: ResultFolder, tally: _Tally) -> Iterator[Event]:
-    clock = RemainingTime()
+    clock, kept = RemainingTime(), LastUsed()
     for number, one in enumerate(jobs):
         folder.refuse_cancelled()
         if one.is_made:
@@ -65,15 +66,15 @@ def _all(jobs: list[BatchJob], folder: ResultFolder, tally: _Tally) -> Iterator[
             continue
         left = clock.tick(number - tally.skipped, len(jobs) - tally.skipped)
         yield progress(f"job {number + 1} of {len(jobs)}", number, len(jobs), left, mask=one.mask, template=one.template)
-        yield from _tried(one, folder, tally)
+        yield from _tried(one, folder, tally, kept)
     yield progress("done", len(jobs), len(jobs), 0.0)
 
 
-def _tried(one: BatchJob, folder: ResultFolder, tally: _Tally) -> Iterator[Event]:
+def _tried(one: BatchJob, folder: ResultFolder, tally: _Tally, kept: LastUsed) -> Iterator[Event]:
     """Run a job until it succeeds or has failed ``TRIES`` times; nothing but cancelling stops the batch."""
     for attempt in range(1, TRIES + 1):
         try:
-            tally.made += yield from _once(one, folder)
+            tally.made += yield from _once(one, folder, kept)
             return
         except Exception as error:
             refusal = refusal_of(error)
@@ -86,10 +87,10 @@ def _tried(one: BatchJob, folder: ResultFolder, tally: _Tally) -> Iterator[Event
         stream.write(json.dumps(tally.failed[-1]) + "\n")
 
 
-def _once(one: BatchJob, folder: ResultFolder) -> Generator[Event, None, list[dict[str, Any]]]:
+def _once(one: BatchJob, folder: ResultFolder, kept: LastUsed) -> Generator[Event, None, list[dict[str, Any]]]:
     """The synthesize job's events; returns the samples it tells of. A cancel file in the batch's folder counts too."""
     samples: list[dict[str, Any]] = []
-    with closing(synthesize.run(one.job)) as events:  # type: ignore[type-var]  # it is a generator
+    with closing(synthesize.run(one.job, kept)) as events:  # type: ignore[type-var]  # it is a generator
         for event in events:
             folder.refuse_cancelled()
             if event.event == "finished":

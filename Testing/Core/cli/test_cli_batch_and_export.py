@@ -83,7 +83,7 @@ def test_a_bad_pair_is_tried_three_times_and_stops_nothing(scene, plan, run, tmp
     (tmp_path / "bad.nii.gz").write_bytes(b"no image")
     begun = []
     inner = synthesize_many.synthesize.run
-    monkeypatch.setattr(synthesize_many.synthesize, "run", lambda job: begun.append(job.inputs["mask"]) or inner(job))
+    monkeypatch.setattr(synthesize_many.synthesize, "run", lambda job, kept: begun.append(job.inputs["mask"]) or inner(job, kept))
     path = plan(masks=[str(tmp_path / "bad.nii.gz"), str(scene.mask)])
     code, out, _ = run(["synthesize-many", path, "--out", tmp_path / "out", "--json"])
     told = json.loads(out)
@@ -98,16 +98,23 @@ def test_a_bad_pair_is_tried_three_times_and_stops_nothing(scene, plan, run, tmp
 def test_a_job_that_fails_once_is_made_after_all(plan, run, tmp_path, monkeypatch):
     inner, calls = synthesize_many.synthesize.run, []
 
-    def flaky(job):
+    def flaky(job, kept):
         calls.append(job)
         if len(calls) == 1:
             raise RuntimeError("a hiccup")
-        yield from inner(job)
+        yield from inner(job, kept)
 
     monkeypatch.setattr(synthesize_many.synthesize, "run", flaky)
     code, out, _ = run(["synthesize-many", plan(), "--out", tmp_path / "out", "--json"])
     assert (code, len(json.loads(out)["samples"]), len(calls)) == (0, 1, 2)
     assert not (tmp_path / "out" / "failed.jsonl").exists()
+
+
+def test_volumes_of_one_pair_share_one_alignment(plan, run, tmp_path, monkeypatch):
+    aligned, inner = [], synthesize_many.synthesize.prepared_for
+    monkeypatch.setattr(synthesize_many.synthesize, "prepared_for", lambda *given: aligned.append(given) or inner(*given))
+    assert run(["synthesize-many", plan(samples=2), "--out", tmp_path / "out"])[0] == 0
+    assert len(aligned) == 1
 
 
 def test_when_every_job_fails_the_command_fails_with_the_reason(plan, run, tmp_path):
