@@ -107,8 +107,9 @@ class Graft(BranchEdit):
     def apply(self, graph: VesselGraph, surface: Surface | None) -> VesselGraph:
         parent, surface = graph.branch(self.branch), needed(surface, self.kind)
         at = int(np.abs(parent.arclength_mm - self.at * parent.length_mm).argmin())
-        sideways = np.cross(normals(surface, parent.points_mm[[at]])[0], tangents(parent.points_mm)[at])
-        direction = sideways if self.to_left else -sideways
+        onward = tangents(parent.points_mm)[at]
+        sideways = np.cross(normals(surface, parent.points_mm[[at]])[0], onward)
+        direction = onward + (sideways if self.to_left else -sideways)
         others = [branch.points_mm for branch in graph.branches if branch.name != self.branch]
         rng = np.random.default_rng(self.seed)
         points = grow_side_branch(surface, parent, self.at, direction, self.length_mm, rng, others, 4.0)
