@@ -54,7 +54,7 @@ HUBMAP_HRA: Mapping[int, int] = {
     16: LEFT_CORONARY,
     17: RIGHT_CORONARY,
 }
-"""Heart of the HuBMAP Human Reference Atlas as a label map (Browne et al. 2021); walls of the other chambers and veins left out."""
+"""Heart of the HuBMAP Human Reference Atlas (Browne et al. 2021); walls of the other chambers and veins are left out."""
 
 AORTA_AND_TREES: Mapping[int, int] = {1: AORTA, 2: LEFT_CORONARY, 3: RIGHT_CORONARY}
 """Coronary masks with the ascending aorta, as multimodars writes them."""
