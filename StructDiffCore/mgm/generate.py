@@ -71,7 +71,7 @@ def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     wishes = {value: lumen_wish(course, warp, geometry) for value, course in courses.items()}
     labels = realised(reference, own.roles, warp, wishes, geometry)
     trees = {value: course.after for value, course in courses.items()}
-    scheme, volumes = reference.mask.scheme, own.volumes_ml(recipe.warp.size)
+    scheme, volumes = reference.mask.scheme, _expected_volumes(own.volumes_ml(recipe.warp.size), courses)
     claim = Claim(
         labels, geometry, scheme, own.roles, own.contract, trees, wishes, volumes, warp.least_jacobian, ends, own.measures
     )
@@ -110,6 +110,17 @@ def with_drawn_breaks(clean: NewMask, count: int, rng: np.random.Generator) -> N
         f"no faults out of {BREAK_TRIES} draws passed their proof (last: {refused[-1]})",
         "ask for fewer faults or give them in a recipe",
     )
+
+
+def _expected_volumes(volumes_ml: Mapping[int, float], courses: Mapping[int, Course]) -> dict[int, float]:
+    """Volumes of the reference, those of vessels as their edits change the tubes along their centrelines."""
+    change = {value: _tubes(course.after) / max(_tubes(course.before), 1e-9) for value, course in courses.items()}
+    return {value: ml * change.get(value, 1.0) for value, ml in volumes_ml.items()}
+
+
+def _tubes(tree: VesselGraph) -> float:
+    """Volume in mm3 of all branches as tubes."""
+    return float(sum(np.pi * np.trapezoid(branch.radii_mm**2, branch.arclength_mm) for branch in tree.branches))
 
 
 def _needed_box(organs_mm: Floats, courses: Mapping[int, Course], geometry: Geometry) -> tuple[slice, slice, slice]:
