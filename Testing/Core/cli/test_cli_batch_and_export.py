@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from StructDiffCore.config.batch_plan import BatchPlan
+from StructDiffCore.config.messages import Event
+from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.files import read_volume
 from StructDiffCore.pipelines import synthesize_many
@@ -37,6 +39,15 @@ def jobs_of(path, out, device="cpu"):
     return list(batch_jobs(BatchPlan.read(path), out, device))
 
 
+def made_at_once():
+    """The events of a synthesize job that takes no time."""
+    yield Event("finished", {"samples": [{}]})
+
+
+ALIGNED = []
+"""Every alignment of a template that the finished batch has made."""
+
+
 @pytest.fixture(scope="module")
 def made(scene, tmp_path_factory):
     """One finished batch of two samples, made once for this module."""
@@ -50,7 +61,10 @@ def made(scene, tmp_path_factory):
         "settings": {"model": str(scene.weights), "steps": 1, "ssv": "off", "sampler": "ddim"},
     }
     (folder / "plan.json").write_text(json.dumps(content))
-    assert main(["synthesize-many", str(folder / "plan.json"), "--out", str(folder / "out"), "--json"]) == 0
+    real = synthesize_many.synthesize.prepared_for
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthesize_many.synthesize, "prepared_for", lambda *given: ALIGNED.append(given) or real(*given))
+        assert main(["synthesize-many", str(folder / "plan.json"), "--out", str(folder / "out"), "--json"]) == 0
     return folder
 
 
@@ -59,6 +73,10 @@ def test_a_batch_makes_a_sample_per_job_and_keeps_its_table(made):
     assert len(table) == len({row["seed"] for row in table}) == 2
     for row in table:
         assert (made / "out" / row["folder"] / "sample-000" / "manifest.json").is_file()
+
+
+def test_volumes_of_one_pair_share_one_alignment(made):
+    assert len(ALIGNED) == 1
 
 
 def test_the_batch_makes_the_voxels_that_synthesize_makes(made, scene, run, tmp_path):
@@ -81,9 +99,14 @@ def test_started_again_it_makes_only_what_is_missing(made, run):
 
 def test_a_bad_pair_is_tried_three_times_and_stops_nothing(scene, plan, run, tmp_path, monkeypatch):
     (tmp_path / "bad.nii.gz").write_bytes(b"no image")
-    begun = []
-    inner = synthesize_many.synthesize.run
-    monkeypatch.setattr(synthesize_many.synthesize, "run", lambda job, kept: begun.append(job.inputs["mask"]) or inner(job, kept))
+    begun, real = [], synthesize_many.synthesize.run
+
+    def quick(job, kept):
+        """The bad mask goes the real way, the good one is made at once."""
+        begun.append(job.inputs["mask"])
+        return real(job, kept) if "bad" in begun[-1] else made_at_once()
+
+    monkeypatch.setattr(synthesize_many.synthesize, "run", quick)
     path = plan(masks=[str(tmp_path / "bad.nii.gz"), str(scene.mask)])
     code, out, _ = run(["synthesize-many", path, "--out", tmp_path / "out", "--json"])
     told = json.loads(out)
@@ -96,25 +119,18 @@ def test_a_bad_pair_is_tried_three_times_and_stops_nothing(scene, plan, run, tmp
 
 
 def test_a_job_that_fails_once_is_made_after_all(plan, run, tmp_path, monkeypatch):
-    inner, calls = synthesize_many.synthesize.run, []
+    calls = []
 
     def flaky(job, kept):
         calls.append(job)
         if len(calls) == 1:
             raise RuntimeError("a hiccup")
-        yield from inner(job, kept)
+        yield from made_at_once()
 
     monkeypatch.setattr(synthesize_many.synthesize, "run", flaky)
     code, out, _ = run(["synthesize-many", plan(), "--out", tmp_path / "out", "--json"])
     assert (code, len(json.loads(out)["samples"]), len(calls)) == (0, 1, 2)
     assert not (tmp_path / "out" / "failed.jsonl").exists()
-
-
-def test_volumes_of_one_pair_share_one_alignment(plan, run, tmp_path, monkeypatch):
-    aligned, inner = [], synthesize_many.synthesize.prepared_for
-    monkeypatch.setattr(synthesize_many.synthesize, "prepared_for", lambda *given: aligned.append(given) or inner(*given))
-    assert run(["synthesize-many", plan(samples=2), "--out", tmp_path / "out"])[0] == 0
-    assert len(aligned) == 1
 
 
 def test_when_every_job_fails_the_command_fails_with_the_reason(plan, run, tmp_path):
@@ -171,6 +187,11 @@ def test_yaml_plans_are_read(scene, tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text(f"masks: [{scene.mask}]\ntemplates: [digital-heart]\nsettings: {{preset: quick}}\n")
     assert BatchPlan.read(path).settings == {"preset": "quick"}
+
+
+def test_the_example_plan_names_two_volumes_of_the_sample_data(tmp_path):
+    example = resources_folder().parent / "Testing" / "Examples" / "synthesize-many.yaml"
+    assert [(one.mask, one.template) for one in jobs_of(example, tmp_path)] == [("to_edit", "digital-heart")] * 2
 
 
 @pytest.mark.parametrize(
