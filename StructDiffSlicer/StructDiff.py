@@ -205,8 +205,8 @@ class StructDiffTest(ScriptedLoadableModuleTest):
         session.parameters.preset = Preset.QUICK
         self.delayDisplay(_("Sample data loaded; a quick run begins"))
         session.synthesize()
-        while session.runner.running:
-            session.runner.poll()
+        while session.running:
+            session.poll()
             slicer.app.processEvents()
         assert session.failure is None, session.failure.report()
         assert len(session.loaded.imageNodes) == 1

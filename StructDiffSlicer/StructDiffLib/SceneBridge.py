@@ -9,7 +9,7 @@ from . import markups, results
 from .grids import fill, geometryOf, placeVolume, voxelsOf
 from .history import SegmentationHistory
 from .inputs import InputFiles
-from .labelmaps import readLabels, writeLabels
+from .labelmaps import gridOfSegmentation, readLabels, writeLabels
 from .segmentMeaning import SegmentLabel, describe, labelsOfSegments
 from .translation import _
 
@@ -36,6 +36,11 @@ class SceneBridge:
         """The core LabelMap of a segmentation, on ``referenceGeometry`` or on its own reference grid."""
         self._refuseGone(segmentationNode, _("the mask"))
         return readLabels(segmentationNode, referenceGeometry, scheme)
+
+    def gridOf(self, segmentationNode):
+        """The Geometry that ``labelMapOf`` would have; no voxel is read."""
+        self._refuseGone(segmentationNode, _("the mask"))
+        return gridOfSegmentation(segmentationNode)
 
     def addVolume(self, volume, name, integer=False):
         """A new scalar volume node with default display; ``integer`` stores rounded HU in two bytes."""
@@ -94,9 +99,9 @@ class SceneBridge:
                 self._refuseGone(source, what)
         return InputFiles(folder).write(self, maskNode, templateImage, templateMask)
 
-    def loadResults(self, finishedEvent, name, scheme=None):
+    def loadResults(self, finishedEvent, name, scheme=None, read=None):
         """Nodes for what a ``synthesize`` run left: volumes, confidence, mask, in one folder; several samples as a Sequence."""
-        return results.load(self, finishedEvent, name, scheme)
+        return results.load(self, finishedEvent, name, scheme, read)
 
     def addFindings(self, findings, name=None, replace=None):
         """A point list with one point per finding that has a place; ``replace``: the list of an earlier look, emptied first."""

@@ -31,7 +31,7 @@ class Batch:
 
     def _next(self):
         self._onChange()
-        while self._waiting and not self._session.runner.running:
+        while self._waiting and not self._session.running:
             mask, source = self._waiting.pop(0)
             try:
                 self._session.synthesize(mask, source, after=self._ended, quiet=True)

@@ -52,10 +52,11 @@ def failureOf(error):
     """Any exception as a Failure; a StructDiffError keeps its category, fact and remedy."""
     if hasattr(error, "category") and hasattr(error, "fact"):
         return Failure(error.category, error.fact, error.remedy)
-    if isinstance(error, MemoryError):
-        return Failure("out_of_memory", _("Slicer ran out of memory"), _("close other volumes or crop the mask"))
-    remedy = _("please copy the report and send it to the developers")
-    return Failure("internal", f"{type(error).__name__}: {error}", remedy, logTail=_traceback(error))
+    from StructDiffCore.pipelines.failures import refusal_of
+
+    refusal = refusal_of(error)
+    remedy = refusal.remedy or _("please copy the report and send it to the developers")
+    return Failure(refusal.category, refusal.fact, remedy, logTail=_traceback(error))
 
 
 def failureOfEvent(event, logTail, exitCode, command):

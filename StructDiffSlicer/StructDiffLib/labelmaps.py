@@ -27,6 +27,11 @@ def readLabels(segmentationNode, geometry=None, scheme=None):
     return LabelMap(layLabels(segmentationNode, geometry, labels), geometry, foundScheme)
 
 
+def gridOfSegmentation(segmentationNode):
+    """The segmentation's reference grid in the world."""
+    return _referenceGrid(segmentationNode, _layersOf(segmentationNode))
+
+
 def layLabels(segmentationNode, geometry, labels):
     """The label values (i, j, k) of all segments on a grid; ``labels`` as labelsOfSegments gives them."""
     values = {name: label.value for name, (label, _known) in labels.items()}

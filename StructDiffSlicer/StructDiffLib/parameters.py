@@ -90,17 +90,22 @@ def jobFrom(parameters, inputs, outFolder):
         "samples": int(parameters.samples),
         "resample": False,
     }
-    inputs = dict(inputs)
-    if scheme := inputs.pop("scheme", None):
-        settings["scheme"] = str(scheme)
-    return {
+    job = {
         "verb": "synthesize",
-        "inputs": {role: str(path) for role, path in inputs.items()},
+        "inputs": {},
         "settings": settings,
         "out": str(outFolder),
         "seed": int(parameters.seed),
         "device": parameters.device or "auto",
     }
+    return withInputs(job, inputs)
+
+
+def withInputs(job, inputs):
+    """The job with its files, paths by role; "scheme" among them is a setting."""
+    paths = {role: str(path) for role, path in inputs.items()}
+    scheme = paths.pop("scheme", None)
+    return {**job, "inputs": paths, "settings": {**job["settings"], **({"scheme": scheme} if scheme else {})}}
 
 
 def commandLineFrom(job):

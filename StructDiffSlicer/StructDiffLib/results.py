@@ -34,8 +34,17 @@ class LoadedResults:
     """Item in the subject hierarchy."""
 
 
-def load(bridge, finished, name, scheme=None):
-    """Nodes for a ``finished`` event of ``synthesize``, in one folder; several samples as a Sequence.
+@dataclass(frozen=True, eq=False)
+class ReadResults:
+    """The files of one ``finished`` event, read."""
+
+    volumes: list
+    deviations: list
+    mask: object
+
+
+def readFiles(finished, scheme=None):
+    """The volumes, confidence maps and mask of a run; no MRML in it, so that a thread may do it.
 
     ``scheme``: what the mask's values mean; without one, that of the manifest.
     """
@@ -44,10 +53,18 @@ def load(bridge, finished, name, scheme=None):
     told = samplesOf(finished)
     volumes = [read_volume(sample["image"]) for sample in told]
     deviations = [read_volume(sample["confidence"]) for sample in told if sample.get("confidence")]
-    mask = read_label_map(told[0]["mask"], scheme or _schemeOf(told[0]))
-    images = _nodes(bridge, told, volumes, "image", f"{name} CT")
-    unsure = _nodes(bridge, told, deviations, "confidence", f"{name} confidence")
-    maskNode = bridge.addSegmentation(mask, f"{name} mask")
+    return ReadResults(volumes, deviations, read_label_map(told[0]["mask"], scheme or _schemeOf(told[0])))
+
+
+def load(bridge, finished, name, scheme=None, read=None):
+    """Nodes for a ``finished`` event of ``synthesize``, in one folder; several samples as a Sequence.
+
+    ``read``: what ``readFiles`` has read of it; without it the files are read now.
+    """
+    told, read = samplesOf(finished), read or readFiles(finished, scheme)
+    images = _nodes(bridge, told, read.volumes, "image", f"{name} CT")
+    unsure = _nodes(bridge, told, read.deviations, "confidence", f"{name} confidence")
+    maskNode = bridge.addSegmentation(read.mask, f"{name} mask")
     browser, sequences = None, []
     if len(told) > 1:
         browser = bridge.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} samples")

@@ -9,7 +9,9 @@ from pathlib import Path
 from .background import Background
 from .failure import Failure, failureOf
 from .jobs import Busy
-from .parameters import commandLineFrom, jobFrom
+from .parameters import commandLineFrom, jobFrom, withInputs
+from .readAhead import ReadAhead
+from .results import readFiles
 from .translation import _
 
 
@@ -78,6 +80,8 @@ class Session:
         self._quiet = False
         self._runs = 0
         self._shape = None
+        self._stage = ""
+        self._sceneNumber = 0
         self.lastJob = None
 
     # -- who listens -------------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ class Session:
         mask = self.parameters.maskNode
         stamp = (mask.GetID(), mask.GetSegmentation().GetMTime())
         if self._shape is None or self._shape[0] != stamp:
-            self._shape = (stamp, self.bridge.labelMapOf(mask).geometry.shape)
+            self._shape = (stamp, self.bridge.gridOf(mask).shape)
         return self._shape[1]
 
     def whyNotSynthesize(self):
@@ -123,35 +127,50 @@ class Session:
             return _("Choose a mask first (top of the panel)")
         if self.template() is None:
             return _("Choose a template first (step 1)")
-        if self.runner.running:
+        if self.running:
             return _("A run is under way: wait for it or cancel it")
         return ""
 
     # -- runs --------------------------------------------------------------------------------------------------------
+    @property
+    def running(self):
+        """From the click to the loaded nodes: writing inputs, the worker, reading results."""
+        return self._stage != "" or self.runner.running
+
     def synthesize(self, mask=None, source=None, after=None, quiet=False):
         """Write the inputs and start the worker; ``after(pairs | None)`` is called at the end. Raises on refused input.
 
         ``quiet``: the results stay on the disk (batch) instead of being loaded.
         """
-        if self.runner.running:
+        if self.running:
             raise Busy()
         mask, source = mask or self.parameters.maskNode, source or self.template()
-        folder = self.newRunFolder()
-        self.lastJob = self._job(mask, source, folder)
+        ahead, folder = ReadAhead(self.bridge, mask, source), self.newRunFolder()
+        job = jobFrom(self.parameters, {}, folder / "result")
         self._name, self._after, self._quiet = f"{mask.GetName()} x {source.name}", after, quiet
         self.failure = None
-        self.runner.start(self.lastJob, str(folder / "result"), self)
+        self._stage = "writing"
+        self.background.submit(lambda: ahead.write(folder / "inputs"), lambda *ended: self._inputsWritten(job, *ended))
         self.tell("run")
 
-    def commandLine(self):
-        """The next run as a command; its inputs are written, so that it works as it stands."""
-        return commandLineFrom(self._job(self.parameters.maskNode, self.template(), self.newRunFolder()))
+    def _inputsWritten(self, job, inputs, error):
+        cancelled, self._stage = self._stage != "writing", ""
+        if error is not None or cancelled:
+            self.onFailed(failureOf(error) if error else Failure("cancelled", _("the run was cancelled")))
+            return
+        self.lastJob = withInputs(job, inputs)
+        self.runner.start(self.lastJob, job["out"], self)
+        self.tell("run")
 
-    def _job(self, mask, source, folder):
-        inputs = folder / "inputs"
-        inputs.mkdir()
-        paths = self.bridge.exportInputs(mask, source.image, source.maskFor(inputs), inputs)
-        return jobFrom(self.parameters, paths, folder / "result")
+    def commandLine(self, done):
+        """The next run as a command, handed to ``done(words, error)``; its inputs are written, so that it works as it stands."""
+        folder = self.newRunFolder()
+        if self.runner.running:
+            done(commandLineFrom({**self.lastJob, "out": str(folder / "result")}), None)
+            return
+        ahead = ReadAhead(self.bridge, self.parameters.maskNode, self.template())
+        job = jobFrom(self.parameters, {}, folder / "result")
+        self.background.submit(lambda: commandLineFrom(withInputs(job, ahead.write(folder / "inputs"))), done)
 
     def newRunFolder(self):
         """A new folder for one run, below the runs' folder."""
@@ -161,19 +180,51 @@ class Session:
         return folder
 
     def cancel(self):
+        """Stop the run, whatever it is doing."""
+        if self._stage == "writing":
+            self._stage = "cancelled"
         self.runner.cancel()
         self.tell("run")
+
+    @property
+    def cancelling(self):
+        return self._stage == "cancelled" or self.runner.cancelling
+
+    def poll(self):
+        """Hand on what the worker and the background said. Never waits; call it from a timer."""
+        self.runner.poll()
+        self.background.poll()
 
     # -- the runner's listener ---------------------------------------------------------------------------------------
     def onEvent(self, event):
         self.tell("event", event)
 
     def onFinished(self, event):
-        made = [pairOf(sample, self._name, len(event.get("samples", []))) for sample in event.get("samples", [])]
+        if self._quiet:
+            self._keep(event)
+            return
+        self._stage = "reading"
+        scene = self._sceneNumber
+        self.background.submit(lambda: readFiles(event), lambda read, error: self._filesRead(event, scene, read, error))
+
+    def _filesRead(self, event, scene, read, error):
+        self._stage = ""
+        try:
+            if error is not None:
+                raise error
+            if scene == self._sceneNumber:
+                self.loaded = self.bridge.loadResults(event, self._name, read=read)
+                self._choose(self.loaded)
+        except Exception as refusal:
+            self.onFailed(failureOf(refusal))
+            return
+        self._keep(event)
+
+    def _keep(self, event):
+        """The pairs are there: on the disk and, unless the run was quiet, in the scene."""
+        samples = event.get("samples", [])
+        made = [pairOf(sample, self._name, len(samples)) for sample in samples]
         self.pairs += made
-        if not self._quiet:
-            self.loaded = self.bridge.loadResults(event, self._name)
-            self._choose(self.loaded)
         self._end(made)
         self.tell("results", made)
 
@@ -211,8 +262,9 @@ class Session:
         """The nodes are gone: forget them; a run under way would have nowhere to go and is cancelled."""
         self.parameters = None
         self.loaded = None
-        if self.runner.running:
-            self.runner.cancel()
+        self._sceneNumber += 1
+        if self.running:
+            self.cancel()
             self.fail(
                 Failure(
                     "cancelled", _("the scene was closed during a run"), _("what was finished lies in ") + str(self.runsFolder)

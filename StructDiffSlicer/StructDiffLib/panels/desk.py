@@ -43,8 +43,7 @@ class Desk:
     def poll(self):
         """Hand on what the worker and the background said. Never waits."""
         try:
-            self.session.runner.poll()
-            self.session.background.poll()
+            self.session.poll()
         except Exception as error:  # a fault of ours becomes a notice, and the timer goes on
             self.session.fail(error)
 

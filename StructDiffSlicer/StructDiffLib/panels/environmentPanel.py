@@ -34,7 +34,7 @@ class EnvironmentPanel(Panel):
         return environment.chosenWorker(self.settings)
 
     def update(self):
-        running = _("A run is under way: wait for it or cancel it") if self.session.runner.running else ""
+        running = _("A run is under way: wait for it or cancel it") if self.session.running else ""
         own = "" if self.worker.ownPython else _("Packages of another Python are yours to install: see the command below")
         checked = "" if self._checked else _("Check the installation first")
         missing = "" if self._missing else _("Nothing is missing")

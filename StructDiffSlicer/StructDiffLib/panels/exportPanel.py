@@ -69,7 +69,7 @@ class ExportPanel(Panel):
         allow(
             ui.exportButton, self._whyNotExport(ticked, refused), _("Image, mask, confidence and manifest of every ticked pair")
         )
-        reason = self.session.whyNotSynthesize() if self.session.runner.running else ""
+        reason = self.session.whyNotSynthesize() if self.session.running else ""
         allow(ui.startBatchButton, reason or ("" if self._pairsOfBatch() else _("Tick at least one mask and template")), "")
         allow(ui.fillBatchButton, reason, _("Read the scene and the library again"))
 

@@ -35,7 +35,7 @@ class SynthesisPanel(Panel):
     # -- what may be pressed -------------------------------------------------------------------------------------------
     def update(self):
         ui, session = self.ui, self.session
-        running, cancelling = session.runner.running, session.runner.cancelling
+        running, cancelling = session.running, session.cancelling
         allow(ui.synthesizeButton, session.whyNotSynthesize(), _("Make the CT; Slicer stays usable meanwhile"))
         allow(ui.copyCommandButton, self._whyNoCommand(), _("The very same run as a command: paste it into a terminal"))
         stopping = _("The run is being cancelled") if cancelling else ""
@@ -48,7 +48,7 @@ class SynthesisPanel(Panel):
         self._estimate()
 
     def _whyNoCommand(self):
-        return "" if self.session.runner.running and self.session.lastJob else self.session.whyNotSynthesize()
+        return "" if self.session.runner.running else self.session.whyNotSynthesize()
 
     def _listDevices(self):
         """auto, then what the last check of the installation found, with free memory."""
@@ -77,7 +77,7 @@ class SynthesisPanel(Panel):
         """Seconds and memory of the run as it is chosen now, and a warning where it will not fit."""
         self.ui.estimateLabel.text = ""
         source = self.session.template()
-        if source is None or not source.shape or self.parameters.maskNode is None or self.session.runner.running:
+        if source is None or not source.shape or self.parameters.maskNode is None or self.session.running:
             return
         from StructDiffCore.domain import StructDiffError
         from StructDiffCore.pipelines.estimate import estimate_run
@@ -102,8 +102,6 @@ class SynthesisPanel(Panel):
         self.ui.stageLabel.text = _("Writing mask and template…")
         self.ui.previewLabel.visible = False
         self.ui.progressBar.maximum = 0
-        allow(self.ui.synthesizeButton, _("Mask and template are being written"), "")
-        slicer.app.processEvents()
         with self.guarded():
             self.session.synthesize()
         self.update()
@@ -117,7 +115,7 @@ class SynthesisPanel(Panel):
             return
         if what == "results":
             self.ui.stageLabel.text = _("Done: {names}").format(names=", ".join(pair.name for pair in told))
-        elif what == "failure" and told is not None and not self.session.runner.running:
+        elif what == "failure" and told is not None and not self.session.running:
             self.ui.stageLabel.text = told.title()
         self.update()
 
@@ -134,7 +132,7 @@ class SynthesisPanel(Panel):
         bar, done, total = self.ui.progressBar, event.get("done", 0), event.get("total", 0)
         bar.maximum = int(total or 0)
         bar.value = int(done)
-        if not self.session.runner.cancelling:
+        if not self.session.cancelling:
             left = event.get("eta_s")
             stage = str(event.get("stage", "")).capitalize()
             self.ui.stageLabel.text = (
@@ -153,10 +151,19 @@ class SynthesisPanel(Panel):
 
     # -- small things --------------------------------------------------------------------------------------------------
     def onCopyCommand(self):
+        self.ui.stageLabel.visible = True
+        self.ui.stageLabel.text = _("Writing mask and template…")
         with self.guarded():
-            slicer.app.clipboard().setText(self.session.commandLine())
-            self.ui.stageLabel.text = _("The command line is in the clipboard.")
-            self.ui.stageLabel.visible = True
+            self.session.commandLine(self.onCommand)
+
+    def onCommand(self, words, error):
+        """The command's files are written: it works as it stands."""
+        if error is not None:
+            self.ui.stageLabel.text = ""
+            self.session.fail(error)
+            return
+        slicer.app.clipboard().setText(words)
+        self.ui.stageLabel.text = _("The command line is in the clipboard.")
 
     def onNewSeed(self):
         if self.parameters is not None:

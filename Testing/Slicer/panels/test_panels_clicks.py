@@ -266,4 +266,4 @@ def test_a_batch_runs_pair_after_pair(widget, heart, a_faulty_mask, stub_worker,
         export.batchTable.item(row, 0).setCheckState(Qt.CheckState.Checked)
     click(export.startBatchButton)
     wait(lambda: "2 failed" in export.batchLabel.text())
-    assert not widget.session.runner.running
+    assert not widget.session.running

@@ -53,10 +53,11 @@ def test_every_preset_and_format_of_the_panel_is_one_of_the_core(desktop):
     assert all(one.label() for one in (*Preset, *ExportFormat))
 
 
-def test_the_copy_button_gives_a_command_whose_files_are_there(widget, ready):
+def test_the_copy_button_gives_a_command_whose_files_are_there(widget, ready, wait):
     from PySide6.QtGui import QGuiApplication
 
     widget.desk.panels["SynthesisPanel"].ui.copyCommandButton.click()
+    wait(lambda: not widget.session.background.busy)
     assert widget.session.failure is None, widget.session.failure.report()
     arguments = parse(shlex.split(QGuiApplication.clipboard().text())[1:])
     assert all(Path(path).is_file() for path in (arguments.mask, *arguments.template))

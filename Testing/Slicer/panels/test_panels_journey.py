@@ -16,7 +16,7 @@ def synthesized(widget, tiny_ready, wait):
     previews = []
     widget.session.listen(lambda what, told: previews.append(told) if what == "event" and told["event"] == "preview" else None)
     click(widget, "SynthesisPanel", "synthesizeButton")
-    wait(lambda: not widget.session.runner.running, 180)
+    wait(lambda: not widget.session.running, 180)
     assert widget.session.failure is None, widget.session.failure.report()
     tiny_ready.previews = previews
     return tiny_ready
@@ -70,7 +70,7 @@ def test_cancelling_the_real_worker_mid_run_leaves_nothing(widget, tiny_ready, w
     click(widget, "SynthesisPanel", "synthesizeButton")
     wait(lambda: "progress" in heard, 120)
     click(widget, "SynthesisPanel", "cancelButton")
-    wait(lambda: not widget.session.runner.running, 60)
+    wait(lambda: not widget.session.running, 60)
     assert widget.session.failure.category == "cancelled"
     assert scene.GetNumberOfNodes() == before
     assert not list(Path(widget.session.lastJob["out"]).rglob("*.partial"))
@@ -78,7 +78,7 @@ def test_cancelling_the_real_worker_mid_run_leaves_nothing(widget, tiny_ready, w
 
 def test_the_doctor_fills_table_and_devices(widget, real_worker, wait):
     click(widget, "EnvironmentPanel", "doctorButton")
-    wait(lambda: not widget.session.runner.running, 180)
+    wait(lambda: not widget.session.running, 180)
     assert widget.session.failure is None, widget.session.failure.report()
     environment = widget.desk.panels["EnvironmentPanel"].ui
     assert environment.checksTable.rowCount() > 5

@@ -44,7 +44,7 @@ def test_a_failed_run_says_category_cause_and_remedy(widget, ready, stub_worker,
     before = nodes_of(scene)
     stub_worker(behaviour)
     synthesize(widget)
-    wait(lambda: not widget.session.runner.running)
+    wait(lambda: not widget.session.running)
     failure = widget.session.failure
     assert failure.category == category
     assert cause in failure.message
@@ -61,7 +61,7 @@ def test_the_report_can_be_copied_and_the_notice_closed(widget, ready, stub_work
 
     stub_worker("crash")
     synthesize(widget)
-    wait(lambda: not widget.session.runner.running)
+    wait(lambda: not widget.session.running)
     widget.ui.noticeReportButton.click()
     report = QGuiApplication.clipboard().text()
     assert "ZeroDivisionError" in report
@@ -83,7 +83,7 @@ def test_cancel_stops_a_run_and_leaves_the_scene(widget, ready, stub_worker, wai
     assert not panel.synthesizeButton.isEnabled()
     assert "under way" in panel.synthesizeButton.toolTip()
     press(widget, "SynthesisPanel", "cancelButton")
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     assert widget.session.failure.category == "cancelled"
     assert nodes_of(scene) == before
 
@@ -100,7 +100,7 @@ def test_a_worker_without_ears_is_ended_with_its_children(widget, ready, stub_wo
     child = int(heard[0]["message"].split()[1])
     assert alive(child)
     press(widget, "SynthesisPanel", "cancelButton")
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     wait(lambda: not alive(child), 5)
     assert widget.session.failure.category == "cancelled"
 
@@ -113,20 +113,21 @@ def test_the_second_rung_of_the_ladder_is_a_polite_end(widget, ready, stub_worke
     synthesize(widget)
     wait(lambda: widget.desk.panels["SynthesisPanel"].ui.progressBar.maximum() == 10)
     press(widget, "SynthesisPanel", "cancelButton")
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     assert widget.session.failure.category == "cancelled"
 
 
 def test_a_second_run_is_refused_in_words(widget, ready, stub_worker, wait):
+    from StructDiffLib.jobs import Busy
+
     stub_worker("patient")
     synthesize(widget)
-    from StructDiffLib.jobs import Busy
 
     with pytest.raises(Busy, match="already under way"):
         widget.session.synthesize()
     assert not widget.desk.panels["EnvironmentPanel"].ui.doctorButton.isEnabled()
     widget.session.cancel()
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
 
 
 def test_closing_the_scene_cancels_the_run_and_says_so(widget, ready, stub_worker, wait, scene):
@@ -134,7 +135,7 @@ def test_closing_the_scene_cancels_the_run_and_says_so(widget, ready, stub_worke
     synthesize(widget)
     wait(lambda: widget.desk.panels["SynthesisPanel"].ui.progressBar.value() > 1)
     scene.Clear(False)
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     assert widget.session.failure.category == "cancelled"
     assert scene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
@@ -145,7 +146,7 @@ def test_a_mask_deleted_during_a_run_does_no_harm(widget, ready, stub_worker, wa
     wait(lambda: widget.desk.panels["SynthesisPanel"].ui.progressBar.value() > 1)
     scene.RemoveNode(ready.mask)
     widget.session.cancel()
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     button = widget.desk.panels["SynthesisPanel"].ui.synthesizeButton
     assert not button.isEnabled()
     assert "Choose a mask" in button.toolTip()
@@ -156,17 +157,17 @@ def test_reloading_the_module_ends_the_worker(widget, ready, stub_worker, wait):
     widget.session.listen(lambda what, told: heard.append(told) if what == "event" else None)
     stub_worker("deaf")
     synthesize(widget)
-    pid = widget.session.runner._process.pid
     wait(lambda: heard)
+    pid = widget.session.runner._process.pid
     widget.desk.cleanup()
     wait(lambda: not alive(pid), 5)
-    assert not widget.session.runner.running
+    assert not widget.session.running
 
 
 def test_events_arrive_whole_whatever_the_pieces(widget, ready, stub_worker, wait):
     stub_worker("pieces")
     synthesize(widget)
-    wait(lambda: not widget.session.runner.running)
+    wait(lambda: not widget.session.running)
     log = widget.desk.panels["SynthesisPanel"].ui.logText.toPlainText()
     assert "Größe" in log
     assert "a library's chatter" in log
@@ -176,7 +177,7 @@ def test_events_arrive_whole_whatever_the_pieces(widget, ready, stub_worker, wai
 def test_a_python_that_is_not_there_is_a_plain_message(widget, ready, wait, monkeypatch):
     monkeypatch.setenv("STRUCTDIFF_PYTHON", "/nowhere/python")
     synthesize(widget)
-    wait(lambda: not widget.session.runner.running)
+    wait(lambda: not widget.session.running)
     assert widget.session.failure.category == "missing_dependency"
     assert "another Python" in widget.session.failure.remedy
 
@@ -195,14 +196,49 @@ def test_the_gui_thread_turns_on_while_a_job_talks(widget, ready, stub_worker, w
         longest = max(longest, time.perf_counter() - begun)
         time.sleep(0.005)
     widget.session.cancel()
-    wait(lambda: not widget.session.runner.running, 10)
+    wait(lambda: not widget.session.running, 10)
     assert longest < 0.15
 
 
 def test_the_job_file_lies_beside_the_result_and_is_the_job(widget, ready, stub_worker, wait):
     stub_worker("memory")
     synthesize(widget)
-    wait(lambda: not widget.session.runner.running)
+    wait(lambda: not widget.session.running)
     job = widget.session.lastJob
     with open(os.path.join(job["out"], "job.json"), encoding="utf-8") as file:
         assert json.load(file) == job
+
+
+def test_cancelling_while_the_inputs_are_written_starts_no_worker(widget, ready, stub_worker, wait):
+    stub_worker("deaf")
+    synthesize(widget)
+    press(widget, "SynthesisPanel", "cancelButton")
+    wait(lambda: not widget.session.running, 10)
+    assert widget.session.failure.category == "cancelled"
+    assert widget.session.lastJob is None
+
+
+def test_a_full_disk_while_the_inputs_are_written_is_a_plain_message(widget, ready, wait, monkeypatch):
+    import errno
+
+    from StructDiffLib.readAhead import ReadAhead
+
+    def full(self, folder):
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    monkeypatch.setattr(ReadAhead, "write", full)
+    synthesize(widget)
+    wait(lambda: not widget.session.running, 10)
+    assert "the disk is full" in widget.session.failure.message
+    assert "free some space" in widget.session.failure.remedy
+
+
+def test_a_template_deleted_at_the_last_moment_is_a_plain_message(widget, ready, wait, scene):
+    source = widget.session.template()
+    scene.RemoveNode(ready.image)
+    try:
+        widget.session.synthesize(source=source)
+    except Exception as error:
+        widget.session.fail(error)
+    assert "no longer in the scene" in widget.session.failure.message
+    assert not widget.session.running
