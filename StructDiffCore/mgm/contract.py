@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
+from scipy.ndimage import binary_dilation, find_objects
 
 from StructDiffCore.domain import LabelScheme
 from StructDiffCore.topology.betti import Betti, betti_numbers
 
 WHOLE = Betti(1, 0, 0)
 """One piece without loop or cavity: what the module grows."""
+Shapes = Mapping[tuple[int, ...], Betti]
+"""Labels or groups that are one piece, but rightly have tunnels or shells."""
 ENCLOSED = (("myocardium", "left ventricle"),)
 """A wall and the pool that it holds like a cup, by name; their union is watched too."""
 
@@ -61,9 +63,10 @@ class Contract:
     groups: Mapping[tuple[int, ...], Betti] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, roles: Roles) -> Contract:
-        """What a mask with these roles promises: everything whole."""
-        return cls(dict.fromkeys(roles.organs + roles.vessels, WHOLE), dict.fromkeys(roles.groups, WHOLE))
+    def of(cls, roles: Roles, shapes: Shapes | None = None) -> Contract:
+        """What a mask with these roles promises: everything whole but for the ``shapes`` that its reference has."""
+        labels = {value: (shapes or {}).get((value,), WHOLE) for value in roles.organs + roles.vessels}
+        return cls(labels, {group: (shapes or {}).get(group, WHOLE) for group in roles.groups})
 
     @classmethod
     def measured(cls, voxels: NDArray[np.integer], roles: Roles) -> Contract:
@@ -84,13 +87,38 @@ class Contract:
         return {_name(scheme, group): [betti.b0, betti.b1, betti.b2] for group, betti in names.items()}
 
 
+def wide_shapes(voxels: NDArray[np.integer], roles: Roles) -> Shapes:
+    """Tunnels and shells that are anatomy and no dirt: of organs in one piece that keep them when grown by a voxel all round.
+
+    A wall that the field of view cuts open at its tip is a tube; a hole of a voxel or two is a fault of the segmentation.
+    """
+    boxes, found = find_objects(voxels), Contract.measured(voxels, roles)
+    organs = {(value,): found.labels[value] for value in roles.organs}
+    wide = {key: betti for key, betti in organs.items() if _is_wide(voxels, key, betti, boxes)}
+    touched = {value for key in wide for value in key}
+    groups = {group: betti for group, betti in found.groups.items() if betti != WHOLE and touched & set(group)}
+    return wide | {group: betti for group, betti in groups.items() if _is_wide(voxels, group, betti, boxes)}
+
+
+def _is_wide(voxels: NDArray[np.integer], group: tuple[int, ...], betti: Betti, boxes: list[Any]) -> bool:
+    if betti == WHOLE or betti.b0 != 1:
+        return False
+    box = _common_box(group, boxes)
+    return betti_numbers(binary_dilation(np.pad(np.isin(voxels[box], group), 1), np.ones((3, 3, 3), bool))) == betti
+
+
 def _betti(voxels: NDArray[np.integer], group: tuple[int, ...], boxes: list[Any]) -> Betti:
-    sides = [boxes[value - 1] for value in group if value <= len(boxes) and boxes[value - 1] is not None]
-    if not sides:
+    box = _common_box(group, boxes)
+    if not box:
         return Betti(0, 0, 0)
-    box = tuple(slice(min(s[a].start for s in sides), max(s[a].stop for s in sides)) for a in range(3))
     part = voxels[box]
     return betti_numbers(part == group[0] if len(group) == 1 else np.isin(part, group))
+
+
+def _common_box(group: tuple[int, ...], boxes: list[Any]) -> tuple[slice, ...]:
+    """The box around all labels of a group; empty where none is there."""
+    sides = [boxes[value - 1] for value in group if value <= len(boxes) and boxes[value - 1] is not None]
+    return tuple(slice(min(s[a].start for s in sides), max(s[a].stop for s in sides)) for a in range(3) if sides)
 
 
 def _name(scheme: LabelScheme, group: tuple[int, ...]) -> str:

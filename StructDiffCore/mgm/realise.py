@@ -26,7 +26,7 @@ def realised(
 ) -> Labels:
     """Labels (i, j, k) on the new grid."""
     target = warped_labels(reference.ground, reference.depth, reference.geometry, warp, geometry)
-    voxels = regrown(target, _reserved(target.label, wishes, roles), roles, geometry.spacing, smoothing)
+    voxels = regrown(target, _reserved(target.label, wishes, roles), reference.contract, roles, geometry.spacing, smoothing)
     grow_lumens(voxels, wishes, roles, geometry)
     settle(voxels, np.pad(target.label, 2), Rules.of(roles.groups, roles.apart), passes=1, barred=roles.vessels)
     return np.ascontiguousarray(voxels[2:-2, 2:-2, 2:-2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from StructDiffCore.vessels.graph import VesselGraph
 from StructDiffCore.vessels.surface import SampledSurface
 
 from .anatomy import anatomy
-from .contract import Contract, Roles
+from .contract import Contract, Roles, Shapes, wide_shapes
 from .warped_labels import DEPTH_STEPS
 
 Bytes = NDArray[np.uint8]
@@ -53,6 +53,8 @@ class Reference:
     geometry: Geometry
     """The box around all labels."""
     lumens: Mapping[int, LumenMap]
+    shapes: Shapes = field(default_factory=dict)
+    """Organs that rightly have tunnels or shells; every new mask has the same."""
 
     @classmethod
     def prepared(cls, mask: LabelMap, trees: Mapping[int, VesselGraph]) -> Reference:
@@ -79,11 +81,11 @@ class Reference:
         ground = _ground(voxels, roles, geometry)
         lumens = {value: _lumen(mask, value) for value in roles.vessels}
         used = {value: trees[value] for value in roles.vessels}
-        return cls(mask, used, roles, ground, _depth(ground, roles, geometry), geometry, lumens)
+        return cls(mask, used, roles, ground, _depth(ground, roles, geometry), geometry, lumens, wide_shapes(mask.voxels, roles))
 
     @property
     def contract(self) -> Contract:
-        return Contract.of(self.roles)
+        return Contract.of(self.roles, self.shapes)
 
     @property
     def heart(self) -> tuple[int, ...]:
@@ -150,7 +152,8 @@ def refuse_unusable(mask: LabelMap) -> None:
 
 def refuse_dirty(mask: LabelMap, roles: Roles) -> None:
     """Refuse a mask whose labels are not whole: dirt never becomes the contract."""
-    breaches = Contract.of(roles).breaches(Contract.measured(mask.voxels, roles), mask.scheme)
+    promised = Contract.of(roles, wide_shapes(mask.voxels, roles))
+    breaches = promised.breaches(Contract.measured(mask.voxels, roles), mask.scheme)
     if breaches:
         more = f" and {len(breaches) - 1} more" if len(breaches) > 1 else ""
         raise StructDiffError(f"the reference mask is not clean: {breaches[0]}{more}", "pass --repair to mend it first")

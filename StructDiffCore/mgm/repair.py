@@ -81,8 +81,9 @@ def repaired(mask: LabelMap) -> tuple[LabelMap, RepairReport]:
     lost = [mask.scheme[value].name for value in mask.present if value not in tidy.present]
     if lost:
         raise StructDiffError(f"{lost[0]} cannot be mended: nothing of it is left", "edit the mask, or drop the label")
-    whole = _regrown(Reference.as_it_is(tidy, traced_trees(tidy)))
-    _refuse_broken(whole, roles)
+    reference = Reference.as_it_is(tidy, traced_trees(tidy))
+    whole = _regrown(reference)
+    _refuse_broken(whole, reference)
     return whole, _report(mask, whole, roles)
 
 
@@ -107,8 +108,8 @@ def _as_it_is(reference: Reference, value: int) -> LumenWish:
     return LumenWish((i, j, k), level, spine_of(reference.trees[value], geometry))
 
 
-def _refuse_broken(whole: LabelMap, roles: Roles) -> None:
-    breaches = Contract.of(roles).breaches(Contract.measured(whole.voxels, roles), whole.scheme)
+def _refuse_broken(whole: LabelMap, reference: Reference) -> None:
+    breaches = reference.contract.breaches(Contract.measured(whole.voxels, reference.roles), whole.scheme)
     if breaches:
         raise StructDiffError(f"the mask cannot be mended: {breaches[0]}", "edit it by hand, or drop that label")
 
