@@ -150,5 +150,5 @@ def _clear_others(place: Path, used: Sequence[PreparedCase]) -> None:
     """Arrays of pairs that have changed or left since an earlier start."""
     names = {case.folder.name for case in used}
     for entry in place.iterdir():
-        if entry.name not in names:
+        if entry.name not in names and not entry.name.startswith("."):
             shutil.rmtree(entry, ignore_errors=True)

@@ -75,10 +75,19 @@ def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: 
         partial.mkdir(parents=True)
         try:
             _write(partial, files, settings, scheme, weighted)
-            os.replace(partial, case.folder)
+            _moved(partial, case.folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return case
+
+
+def _moved(partial: Path, final: Path) -> None:
+    """Rename, unless another process of the run was faster."""
+    try:
+        os.replace(partial, final)
+    except OSError:
+        if not (final / NOTE).is_file():
+            raise
 
 
 def learnt_values(settings: PretrainSettings, scheme: LabelScheme) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -46,40 +47,41 @@ class Progress:
     """Something a person should know."""
 
 
-def run_pretraining(settings: PretrainSettings, found: Listed, out: Path, device: TrainingDevice) -> Iterator[Progress]:
-    """Read the pairs, train (or continue) in ``out``, hand out every step; leaves ``WeightsFiles`` and a ``RunLog``.
+def read_pairs(settings: PretrainSettings, found: Listed, out: Path) -> Generator[Progress, None, TrainingData]:
+    """Read, check and prepare all pairs in ``out``; returns what ``run_pretraining`` needs.
 
-    With several processes, the first one reads the pairs and writes; all hand out their steps.
+    To be done before ``device_of`` starts further processes: these find everything prepared, and a refusal leaves none behind.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    if device.rank:
-        _wait(device)
-    data = yield from _reading(settings, found, out)
-    if not device.rank:
-        _wait(device)
-    yield from (Progress("reading pairs", found.count, found.count, note=note) for note in data.notes)
-    yield from Run(settings, data, out, device).steps()
-
-
-def _reading(settings: PretrainSettings, found: Listed, out: Path) -> Generator[Progress, None, TrainingData]:
     reading = read_all(found, settings, out)
     while True:
         try:
             done, total = next(reading)
         except StopIteration as end:
-            return end.value
+            data: TrainingData = end.value
+            break
         yield Progress("reading pairs", done, total)
+    yield from (Progress("reading pairs", found.count, found.count, note=note) for note in data.notes)
+    return data
 
 
-def _wait(device: TrainingDevice) -> None:
-    """Until all processes are here."""
-    if isinstance(device, FabricDevice):
-        device.fabric.barrier()
+def run_pretraining(settings: PretrainSettings, data: TrainingData, out: Path, device: TrainingDevice) -> Iterator[Progress]:
+    """Train (or continue) in ``out`` and hand out every step; leaves ``WeightsFiles`` and a ``RunLog``.
+
+    With several processes the first one validates and writes; all hand out their steps.
+    """
+    return Run(settings, data, out, device).steps()
 
 
 def device_of(settings: PretrainSettings, name: str = "auto") -> TrainingDevice:
     """Fabric on the named kind of device (auto, cpu, cuda, mps), with the run's processes; starts those that are missing."""
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     return FabricDevice(settings.precision, name.partition(":")[0], settings.processes)
+
+
+def any_process(device: TrainingDevice, here: bool) -> bool:
+    """Whether something is so in any of the processes: all get the same answer at the same step."""
+    return bool(device.mean(torch.tensor(float(here), device=device.device)) > 0)
 
 
 class Run:

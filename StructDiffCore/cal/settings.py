@@ -27,6 +27,7 @@ class StageSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sources", _texts(self.sources))
+        _refuse_wrong_kinds(self)
         if self.steps < 0 or not self.learning_rate > 0:
             raise StructDiffError(
                 f"a stage has {self.steps} steps at a learning rate of {self.learning_rate}", "give steps >= 0 and a rate > 0"
@@ -51,6 +52,7 @@ class ConfidenceSettings:
     """A synthetic pair without a map: 'refuse', or 'trust' it whole."""
 
     def __post_init__(self) -> None:
+        _refuse_wrong_kinds(self)
         if self.kind not in KINDS:
             raise StructDiffError(f"confidence.kind is '{self.kind}'", f"choose one of {', '.join(KINDS)}")
         if self.missing not in ("refuse", "trust"):
@@ -113,6 +115,7 @@ class PretrainSettings:
     """Every draw comes from hash(seed, stage, step, sample)."""
 
     def __post_init__(self) -> None:
+        _refuse_wrong_kinds(self)
         object.__setattr__(self, "validation", _texts(self.validation))
         object.__setattr__(self, "labels", tuple(int(v) for v in self.labels))
         object.__setattr__(self, "merged", {int(a): int(b) for a, b in dict(self.merged).items()})
@@ -184,6 +187,18 @@ class PretrainSettings:
 
 
 _PARTS: dict[str, Any] = {"synthetic": StageSettings, "real": StageSettings, "confidence": ConfidenceSettings}
+
+
+def _refuse_wrong_kinds(settings: Any) -> None:
+    """A field whose default is a number, a truth value or a word takes no other kind (a whole number passes for a fraction)."""
+    for one in fields(settings):
+        kind, value = type(one.default), getattr(settings, one.name)
+        allowed = (int, float) if kind is float else kind
+        if kind in (int, float, bool, str) and (not isinstance(value, allowed) or (kind is not bool and isinstance(value, bool))):
+            raise StructDiffError(f"{one.name} is {value!r}, expected {_KIND_WORDS[kind]}", f"write it as {one.default!r}")
+
+
+_KIND_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 
 
 def _texts(given: Any) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ def held_out(pairs: Sequence[PairFiles], folds: int, fold: int, seed: int) -> tu
     groups = sorted({pair.group for pair in pairs}, key=lambda group: seed_of(seed, "fold", group))
     if len(groups) < folds:
         raise StructDiffError(
-            f"{len(groups)} patients cannot be split into {folds} folds", "lower folds, add cases, or name validation sources"
+            f"{len(groups)} patients (or templates) cannot be split into {folds} folds",
+            "lower folds, add cases, or name validation sources",
         )
     out = {group for rank, group in enumerate(groups) if rank % folds == fold}
     return [pair for pair in pairs if pair.group not in out], [pair for pair in pairs if pair.group in out]

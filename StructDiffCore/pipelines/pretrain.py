@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def run(job: Job) -> Iterator[Event]:
     """Progress per pair and per step, then ``finished`` with the weights and their scores. A checkpoint survives any end."""
     from StructDiffCore.cal.data import listed
-    from StructDiffCore.cal.run import CHECKPOINT, device_of, run_pretraining
+    from StructDiffCore.cal.run import CHECKPOINT, any_process, device_of, read_pairs, run_pretraining
     from StructDiffCore.cal.settings import PretrainSettings
     from StructDiffCore.cal.weights_files import WeightsFiles
 
@@ -30,20 +30,24 @@ def run(job: Job) -> Iterator[Event]:
     settings = PretrainSettings.read(config)
     chosen_device(job.device)
     _refuse_overwriting(out, out / CHECKPOINT, bool(job.settings.get("resume")))
-    found = listed(settings, config.parent)
+    data = yield from _shown(read_pairs(settings, listed(settings, config.parent), out), lambda: (out / CANCEL_FILE).exists())
     device = device_of(settings, job.device)
-    with contextlib.closing(run_pretraining(settings, found, out, device)) as steps:  # type: ignore[type-var]
-        yield from _shown(steps, out)
+    with contextlib.closing(run_pretraining(settings, data, out, device)) as steps:  # type: ignore[type-var]
+        yield from _shown(steps, lambda: any_process(device, (out / CANCEL_FILE).exists()))
     if device.rank == 0:
         yield Event("finished", _told(WeightsFiles(out)))
     else:
         yield Event("finished", {"summary": [], "rank": device.rank})
 
 
-def _shown(steps: Iterator[Progress], out: Path) -> Iterator[Event]:
-    """Progress with the time left; the cancel file stops between two steps."""
+def _shown(steps: Iterator[Progress], cancelled: Callable[[], bool]) -> Generator[Event, None, Any]:
+    """Progress with the time left; a cancel file stops between two steps. Returns what ``steps`` returns."""
     left: dict[str, RemainingTime] = {}
-    for now in steps:
+    while True:
+        try:
+            now = next(steps)
+        except StopIteration as end:
+            return end.value
         if now.note:
             yield log(now.note)
         clock = left.setdefault(now.stage, RemainingTime(done=now.done - 1))
@@ -52,9 +56,9 @@ def _shown(steps: Iterator[Progress], out: Path) -> Iterator[Event]:
             more["dice"] = now.score.mean
             yield log(f"step {now.done}: Dice {now.score.mean:.3f} on the held-out cases")
         yield progress(now.stage, now.done, now.total, clock.tick(now.done, now.total), **more)
-        if (out / CANCEL_FILE).exists():
+        if cancelled():
             raise StructDiffError(
-                f"cancelled by the file {out / CANCEL_FILE}", "remove it and add --resume to go on", "cancelled"
+                f"cancelled by a file named {CANCEL_FILE} in the run's folder", "remove it and add --resume to go on", "cancelled"
             )
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
 
-from StructDiffCore.cal.data import listed
-from StructDiffCore.cal.run import device_of, run_pretraining
+from StructDiffCore.cal.data import TrainingData, listed
+from StructDiffCore.cal.run import Progress, device_of, read_pairs, run_pretraining
 from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.domain import CARDIAC
 from StructDiffCore.evaluation.downstream.real_domain import written_patient
@@ -45,14 +46,23 @@ def train(cases: int, out: Path, arguments: argparse.Namespace) -> Path:
         {"real": stage, "folds": 0, "merged": {RIGHT_TREE: LEFT_TREE}, "crop": arguments.crop, "network": arguments.network}
         | {"cldice_weight": 0.0, "checkpoint_every": 50, "seed": arguments.seed}
     )
-    began = time.perf_counter()
-    for now in run_pretraining(settings, listed(settings, out), out, device_of(settings)):
+    reading = read_pairs(settings, listed(settings, out), out)
+    began, data = time.perf_counter(), _returned(reading)
+    for now in run_pretraining(settings, data, out, device_of(settings)):
         if now.loss is not None and now.done % 25 == 0:
             print(
                 f"{cases} cases, step {now.done}/{now.total}, {time.perf_counter() - began:.0f} s, loss {now.loss:.3f}",
                 flush=True,
             )
     return weights
+
+
+def _returned(reading: Generator[Progress, None, TrainingData]) -> TrainingData:
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            return end.value
 
 
 def score(weights: Path, number: int, arguments: argparse.Namespace) -> dict[str, float]:

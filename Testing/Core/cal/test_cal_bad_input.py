@@ -151,6 +151,10 @@ def text_for_a_number(folder: Path) -> None:
     write_config(folder, batch="many")
 
 
+def half_a_step(folder: Path) -> None:
+    write_config(folder, synthetic={"sources": ["samples"], "steps": 2.5})
+
+
 SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (map_on_another_grid, "sample-001/confidence.nii.gz.*another grid"),
     (map_with_nan, "sample-000/confidence.nii.gz.*NaN"),
@@ -160,7 +164,7 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (map_of_zeros, "sample-000/confidence.nii.gz.*0 everywhere"),
     (map_missing_for_one_case, "sample-002 has no confidence map"),
     (class_absent_from_the_real_data, r"label 5 \(rod\) occurs in none of the 3 cases of the fine-tuning"),
-    (fewer_cases_than_folds, "3 patients cannot be split into 5 folds"),
+    (fewer_cases_than_folds, r"3 patients \(or templates\) cannot be split into 5 folds"),
     (a_patient_on_both_sides, "patient p0 stands on both sides"),
     (an_image_on_both_sides, "the image image.nii.gz stands on both sides"),
     (a_copy_on_both_sides, "stands on both sides"),
@@ -178,7 +182,8 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (nothing_to_do, "neither a synthetic nor a real stage"),
     (steps_without_sources, "0 sources and 5 steps"),
     (unknown_label_to_learn, r"does not know the labels \[77\]"),
-    (text_for_a_number, "do not fit"),
+    (text_for_a_number, "batch is 'many', expected a whole number"),
+    (half_a_step, "steps is 2.5, expected a whole number"),
 ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from monai.data import load_decathlon_datalist
 from scipy.stats import norm
-from toy_pairs import GRID, SCHEME, toy, write_config, write_list, write_pair, write_sample, write_scene
+from toy_pairs import GRID, SCHEME, returned, toy, write_config, write_list, write_pair, write_sample, write_scene
 
 from StructDiffCore.cal.cases import PairFiles, pairs_of
 from StructDiffCore.cal.confidence import confidence_of_deviation
@@ -27,12 +27,7 @@ from StructDiffCore.io.files import template_id
 
 def read(folder: Path, out: Path) -> TrainingData:
     settings = PretrainSettings.read(folder / "cal.json")
-    reading = read_all(listed(settings, folder), settings, out)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as end:
-            return end.value
+    return returned(read_all(listed(settings, folder), settings, out))
 
 
 @pytest.fixture(scope="module")

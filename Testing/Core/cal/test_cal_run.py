@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from toy_pairs import GRID, toy, write_config, write_sample, write_scene
+from toy_pairs import GRID, returned, toy, write_config, write_sample, write_scene
 
 from StructDiffCore.cal.data import listed
 from StructDiffCore.cal.log import LOG
-from StructDiffCore.cal.run import CHECKPOINT, device_of, learning_rate_at, run_pretraining
+from StructDiffCore.cal.run import CHECKPOINT, device_of, learning_rate_at, read_pairs, run_pretraining
 from StructDiffCore.cal.settings import PretrainSettings, StageSettings
 from StructDiffCore.cli.main import main
 from StructDiffCore.domain import StructDiffError
@@ -37,7 +37,8 @@ def a_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(config: Path, out: Path, stop_after: int | None = None) -> list[float]:
     """The losses of a run; stopped as a cancelled pipeline stops it."""
     settings, losses = PretrainSettings.read(config), []
-    steps = run_pretraining(settings, listed(settings, config.parent), out, device_of(settings, "cpu"))
+    data = returned(read_pairs(settings, listed(settings, config.parent), out))
+    steps = run_pretraining(settings, data, out, device_of(settings, "cpu"))
     for now in steps:
         if now.loss is not None:
             losses.append(now.loss)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from StructDiffCore.domain import Geometry, Label, LabelMap, LabelScheme, Volume
 from StructDiffCore.io.files import write_float_volume, write_label_map, write_volume
 from StructDiffCore.io.schemes import save_scheme
 
+T = TypeVar("T")
 SCHEME = LabelScheme("toy", (Label(2, "block"), Label(5, "rod", thin=True)))
 GRID = Geometry((32, 28, 30), (1.0, 1.0, 1.0), (-10.0, 5.0, 0.0))
 
@@ -25,6 +28,15 @@ def toy(seed: int) -> tuple[np.ndarray, np.ndarray]:
     labels[4:28, side : side + 2, 26:28] = 5
     hu = np.select([labels == 2, labels == 5], [250.0, 500.0], -100.0) + rng.normal(0, 20, labels.shape)
     return hu.astype(np.float32), labels
+
+
+def returned(steps: Generator[Any, None, T]) -> T:
+    """What a generator returns once it has handed out its steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def write_pair(folder: Path, seed: int) -> tuple[Path, Path]:
