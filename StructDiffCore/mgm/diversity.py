@@ -17,6 +17,7 @@ from StructDiffCore.vessels.polyline import tangents
 from .portrait import Portrait, overlaps_in_own_frame
 
 MOST_PAIRS = 60
+"""Of more pairs, evenly chosen ones are compared."""
 LEAVING_MM = 5.0
 """A branch's angle is taken over its first stretch of this length."""
 DIGITAL_HEARTS = Path(__file__).with_name("digital_hearts.json")
@@ -71,7 +72,8 @@ def angles(tree: VesselGraph) -> list[float]:
 def _pairwise(hearts: Sequence[Portrait]) -> dict[str, Any]:
     """Overlaps of pairs: organs in place (where the grids agree), vessels in their own frame."""
     organs, vessels, centrelines = [], [], []
-    for one, other in list(combinations(hearts, 2))[:MOST_PAIRS]:
+    pairs = list(combinations(hearts, 2))
+    for one, other in pairs[:: -(-len(pairs) // MOST_PAIRS) or 1]:
         if one.geometry.same_as(other.geometry):
             shared = set(np.unique(one.thinned)) & set(np.unique(other.thinned)) - {0} - set(one.lumens)
             organs += [dice(one.thinned == value, other.thinned == value) for value in shared - {0}]

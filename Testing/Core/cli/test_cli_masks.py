@@ -227,3 +227,23 @@ def test_ten_million_fragments_are_refused_in_one_line_within_a_minute(run, tmp_
     start = time.perf_counter()
     assert "not clean" in refused(run, tmp_path / "out", mask, "--scheme", "cardiac")
     assert time.perf_counter() - start < 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_new_mask_goes_through_synthesis_with_the_shipped_weights(run, tmp_path):
+    from StructDiffCore.config.resources import resources_folder
+    from StructDiffCore.io.files import read_volume
+
+    template = resources_folder() / "Templates" / "digital-heart"
+    code, _, errors = run(["masks", template / "mask.seg.nrrd", "--out", tmp_path / "masks", "--seed", 2])
+    assert code == 0, errors
+    mask = tmp_path / "masks" / "mask-000" / "mask.seg.nrrd"
+    pair = [template / "image.nrrd", template / "mask.seg.nrrd"]
+    code, _, errors = run(["synthesize", mask, "--template", *pair, "--steps", 2, "--out", tmp_path / "ct"])
+    assert code == 0, errors
+    labels = read_label_map(mask)
+    image = read_volume(next((tmp_path / "ct").glob("sample-*/image.*")))
+    assert image.geometry.same_as(labels.geometry, tolerance_mm=0.01)
+    blood, muscle = (np.median(image.voxels[labels.voxels == value]) for value in (3, 1))
+    assert blood > muscle + 50
