@@ -13,6 +13,10 @@ from .labelmaps import gridOfSegmentation, readLabels, writeLabels
 from .segmentMeaning import SegmentLabel, describe, labelsOfSegments
 from .translation import _
 
+SMOOTHING = "Smoothing factor"
+THIN_VESSELS_STAY = "0.2"
+"""Slicer's default of 0.5 makes the surface of a vessel one or two voxels wide vanish."""
+
 
 class SceneBridge:
     """Translates between the scene (MRML) and the core (Geometry, Volume, LabelMap), both RAS+ in mm.
@@ -56,6 +60,7 @@ class SceneBridge:
         """A new segmentation node: one segment per label present, with the scheme's names, colours and terminology."""
         node = self.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         node.CreateDefaultDisplayNodes()
+        node.GetSegmentation().SetConversionParameter(SMOOTHING, THIN_VESSELS_STAY)
         writeLabels(node, labelMap)
         return node
 

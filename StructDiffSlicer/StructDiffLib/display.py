@@ -8,6 +8,8 @@ from StructDiffCore.domain import StructDiffError
 from .colourLegend import showLegend
 from .comparison import compareLayout, restoreLayout
 from .grids import geometryOf, voxelsOf
+from .labelmaps import SURFACE
+from .segmentMeaning import labelsOfSegments
 from .surfaceColours import colourSurface
 from .translation import _
 
@@ -36,6 +38,18 @@ def showOutline(segmentationNode, on=True):
     displayNode.SetVisibility2DFill(not on)
     displayNode.SetVisibility2DOutline(True)
     displayNode.SetSliceIntersectionThickness(2)
+
+
+def showSurface(segmentationNode, on=True, vesselsOnly=True):
+    """The mask in 3D: its vessels alone where it has any, or everything."""
+    segmentation, displayNode = segmentationNode.GetSegmentation(), segmentationNode.GetDisplayNode()
+    if on and not segmentation.ContainsRepresentation(SURFACE):
+        segmentation.CreateRepresentation(SURFACE)
+    labels, _scheme = labelsOfSegments(segmentationNode)
+    someThin = any(label.thin for label, _known in labels.values())
+    for name, (label, _known) in labels.items():
+        displayNode.SetSegmentVisibility3D(name, label.thin or not (vesselsOnly and someThin))
+    displayNode.SetVisibility3D(on)
 
 
 def confidenceColours(scene):
@@ -148,6 +162,7 @@ __all__ = [
     "showConfidence",
     "showLegend",
     "showOutline",
+    "showSurface",
     "sliceComposites",
     "uncertainSpots",
 ]

@@ -60,9 +60,13 @@ def verdict(labelMap):
     return look(labelMap).verdict
 
 
-def jump(scene, positionRAS):
-    """Move every slice view through the place and point every 3D camera at it, from the side it already looks from."""
-    slicer.vtkMRMLSliceNode.JumpAllSlices(scene, *positionRAS, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+def jump(scene, positionRAS, centred=True):
+    """Move every slice view through the place and point every 3D camera at it, from the side it already looks from.
+
+    ``centred``: the place comes to the middle of each slice view; else only the slice offsets change.
+    """
+    node = slicer.vtkMRMLSliceNode
+    node.JumpAllSlices(scene, *positionRAS, node.CenteredJumpSlice if centred else node.OffsetJumpSlice)
     cameras = scene.GetNodesByClass("vtkMRMLCameraNode")
     cameras.UnRegister(None)
     for n in range(cameras.GetNumberOfItems()):

@@ -57,8 +57,8 @@ def branches(labelMap):
 def edited(labelMap, kind, **options):
     """The mask after one edit; takes seconds and touches no scene, so it may run in a thread.
 
-    repair(): pieces joined, holes filled; newMask(seed, strength in mm | None); lengthen(tree, branch, byMM); prune(tree, branch); move(tree, branch, byMM);
-    narrow and widen(tree, branch, centreMM, lengthMM, percent). StructDiffError where the new mask fails its proof.
+    repair(): pieces joined, holes filled. newMask(seed, strength in mm | None). prune(tree, branch). lengthen and move(tree,
+    branch, byMM). narrow and widen(tree, branch, centreMM, lengthMM, percent). StructDiffError where the proof fails.
     """
     if kind not in KINDS:
         raise StructDiffError(_("there is no edit called '{kind}'").format(kind=kind), _("choose one on the panel"), "internal")

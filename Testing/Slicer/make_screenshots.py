@@ -6,6 +6,7 @@ The volumes are synthesised on the spot (standard preset) from the shipped digit
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -21,10 +22,12 @@ CAPTION_PIXELS = 26
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "Resources" / "Screenshots")
-    out = parser.parse_args().out
+    parser.add_argument("--run", type=Path, help="folder of an earlier call: its synthetic volume is taken, or made there")
+    arguments = parser.parse_args()
+    out = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        stage = Stage(Path(folder))
+        stage = Stage(arguments.run or Path(folder))
         for name, draw in (("confidence", confidence), ("findings", faults), ("comparison", comparison), ("edit", edits)):
             picture, caption = draw(stage)
             save(picture, caption, out / f"slicer-{name}.png")
@@ -45,6 +48,9 @@ class Stage:
 
         self.runtime = SlicerRuntime()
         self.scene, self.views = self.runtime.scene, SlicerViews(self.runtime)
+        for name, plane in PLANES:
+            self.views.slice(name, plane, SIZE)
+        self.views.threeD(size=SIZE)
         self.bridge = SceneBridge(self.scene, self.runtime.logics)
         pair = next(entry for entry in templates.library() if entry.source == "shipped").read()
         self.template = self.bridge.addVolume(pair.image, "template (digital phantom)")
@@ -79,30 +85,30 @@ class Stage:
         shown = [self.views.slice(name, plane, SIZE) for name, plane in PLANES]
         for view in shown:
             view.fit_view_to_content()
-        findings.jump(self.scene, at)
+        findings.jump(self.scene, at, centred=False)
         return [picture(view) for view in shown]
 
-    def threeD(self, zoom=0.0):
+    def threeD(self, zoom=0.0, fit=True):
         """The 3D view from the front, fitted to what it shows, then nearer by ``zoom``."""
         from slicerViews import picture
 
         view = self.views.threeD(size=SIZE)
-        view.fit_view_to_content()
-        view.zoom(zoom)
+        if fit:
+            view.fit_view_to_content()
+            view.zoom(zoom)
         return picture(view)
 
 
 def synthesised(inputs, folder):
-    """The ``finished`` event of a standard run in a child process of the Python that has torch."""
+    """The ``finished`` event of a standard run in a child process of the Python that has torch, or of an earlier one."""
     from test_slicer_journey import synthesised as run
 
-    job = {
-        "verb": "synthesize",
-        "inputs": inputs,
-        "settings": {"preset": os.environ.get("PRESET", "standard")},
-        "out": str(folder),
-    }
-    return run({**job, "seed": 4, "device": "auto"}, folder).finished
+    note = folder.parent / "finished.json"
+    if not note.is_file():
+        settings = {"preset": os.environ.get("PRESET", "standard")}
+        job = {"verb": "synthesize", "inputs": inputs, "settings": settings, "out": str(folder), "seed": 4, "device": "auto"}
+        note.write_text(json.dumps(run(job, folder).finished), encoding="utf-8")
+    return json.loads(note.read_text(encoding="utf-8"))
 
 
 def confidence(stage):
@@ -110,15 +116,15 @@ def confidence(stage):
     from slicerViews import side_by_side
     from StructDiffLib import display
 
-    display.showConfidence(stage.scene, stage.image, stage.deviation)
+    display.showConfidence(stage.scene, stage.image, stage.deviation, thresholdHU=10.0, windowHU=40.0)
     display.showLegend(stage.scene, stage.deviation)
     planes = stage.slices(stage.branch.positionRAS)
-    display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation)
+    display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation, windowHU=40.0)
     surface = stage.threeD(0.25)
     display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation, on=False)
     display.showLegend(stage.scene, stage.deviation, False)
     display.hideConfidence(stage.scene)
-    words = "Synthetic CT of a digital phantom, where the generator's own estimates vary (standard deviation, HU), also on the vessels"
+    words = "Synthetic CT made from digital phantoms; in colour where the generator's own estimates vary (standard deviation, HU)"
     return side_by_side([planes[:2], [planes[2], surface]]), words
 
 
@@ -126,7 +132,7 @@ def faults(stage):
     """A mask with a fragment and a gap: points in the slices and in 3D."""
     import numpy as np
     from slicerViews import side_by_side
-    from StructDiffLib import findings
+    from StructDiffLib import display, findings
 
     from StructDiffCore.domain import LabelMap
 
@@ -139,20 +145,14 @@ def faults(stage):
     rows = [row for row in findings.findingsOf(broken) if row.severity == "error"]
     points = stage.bridge.addFindings(rows)
     stage.show(node)
-    keepThin(node, broken.scheme)
-    node.GetSegmentation().CreateRepresentation("Closed surface")
-    sheet = [stage.slices(rows[0].positionRAS)[:2], [stage.slices(rows[0].positionRAS)[2], stage.threeD(0.2)]]
+    display.showSurface(node)
+    for composite in display.sliceComposites(stage.scene):
+        composite.SetBackgroundVolumeID(stage.image.GetID())
+    planes = stage.slices(rows[0].positionRAS)
+    sheet = [planes[:2], [planes[2], stage.threeD(0.2)]]
     stage.scene.RemoveNode(points)
     stage.scene.RemoveNode(node)
     return side_by_side(sheet), "Findings in the mask of a digital phantom: a vessel was cut; " + rows[0].message
-
-
-def keepThin(segmentationNode, scheme):
-    """Show the vessels alone in 3D."""
-    from StructDiffLib.segmentMeaning import labelsOfSegments
-
-    for name, (label, _known) in labelsOfSegments(segmentationNode)[0].items():
-        segmentationNode.GetDisplayNode().SetSegmentVisibility3D(name, label.thin)
 
 
 def comparison(stage):
@@ -167,7 +167,7 @@ def comparison(stage):
     stage.show(stage.results.maskNode)
     for view in (view for row in rows for view in row):
         view.fit_view_to_content()
-    findings.jump(stage.scene, stage.branch.positionRAS)
+    findings.jump(stage.scene, stage.branch.positionRAS, centred=False)
     sheet = side_by_side([[picture(view) for view in row] for row in rows])
     return sheet, "Above the template (digital phantom), below the synthetic CT, both with the outline of the mask asked for"
 
@@ -175,18 +175,16 @@ def comparison(stage):
 def edits(stage):
     """The mask before and after a branch was made longer."""
     from slicerViews import side_by_side
+    from StructDiffLib import display
 
     pictures = []
     for labels, name in ((stage.before, "before"), (stage.bridge.labelMapOf(stage.mask), "after")):
         node = stage.bridge.addSegmentation(labels, name)
         stage.show(node)
-        keepThin(node, labels.scheme)
-        node.GetSegmentation().CreateRepresentation("Closed surface")
-        pictures.append(stage.threeD(0.2))
+        display.showSurface(node)
+        pictures.append(stage.threeD(0.2, fit=not pictures))
         stage.scene.RemoveNode(node)
-    return side_by_side(
-        [pictures]
-    ), "A branch of a digital phantom's mask before and after it was made 12 mm longer, proved by MGM"
+    return side_by_side([pictures]), "A digital phantom's mask before and after one branch was made 12 mm longer, proved"
 
 
 def save(picture, caption, path):

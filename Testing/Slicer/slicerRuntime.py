@@ -6,6 +6,7 @@ import slicer
 import vtk
 
 LOGICS = {
+    "data": ("Data", "vtkSlicerDataModuleLogic"),
     "colors": ("Colors", "vtkSlicerColorLogic"),
     "segmentations": ("Segmentations", "vtkSlicerSegmentationsModuleLogic"),
     "sequences": ("Sequences", "vtkSlicerSequencesLogic"),

@@ -199,3 +199,18 @@ def test_volume_rendering_comes_on_demand_and_goes(views, runtime, scene, a_scen
     assert (np.abs(after - before).max(axis=2) > 30).sum() > 50
     display.renderVolume(runtime.logics["volumeRendering"], confidence, False)
     assert not shown.GetVisibility()
+
+
+def test_the_surface_of_a_thin_vessel_stays_whole(bridge):
+    """Slicer's usual smoothing makes a vessel of two voxels vanish."""
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[5:55, 30:32, 20:22] = 8
+    node = bridge.addSegmentation(LabelMap(labels, GRID, CARDIAC), "thin")
+    display.showSurface(node)
+    surface = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Closed surface")
+    along = GRID.to_index(vtk_to_numpy(surface.GetPoints().GetData()))[:, 0]
+    assert set(np.rint(along).astype(int)) >= set(range(6, 54))
+    assert along.min() < 6
+    assert along.max() > 53
