@@ -22,6 +22,8 @@ from .warped_labels import DEPTH_STEPS
 Bytes = NDArray[np.uint8]
 LARGEST_LABEL = 253
 MARGIN_VOXELS = 2
+CUT_MM, CUT_SHARE = 2.0, 0.6
+"""A label is cut by a border that shows this share of its area this far inside."""
 LUMEN_REACH_MM = 4.0
 ROOM_MM = 16.0
 """A warp moves a heart by less than this, nearly always: so much room a new mask's grid has around its reference's labels."""
@@ -124,7 +126,8 @@ class Reference:
         spacing, size = np.asarray(self.mask.geometry.spacing), np.asarray(self.mask.geometry.shape)
         found = find_objects((self.mask.voxels != 0).view(np.uint8))[0]
         free = np.array([[side.start for side in found], [n - side.stop for side, n in zip(found, size)]])
-        wanted = np.where(free > 0, np.ceil(ROOM_MM / spacing), 0)
+        cut = np.array([[_cuts(np.moveaxis(self.mask.voxels, a, 0)[::way], spacing[a]) for a in range(3)] for way in (1, -1)])
+        wanted = np.where(cut, 0, np.ceil(ROOM_MM / spacing))
         before, after = np.maximum(wanted - free, 0).astype(int).tolist()
         shape = tuple(int(a + n + b) for a, n, b in zip(before, size, after))
         return self.mask.geometry.cropped(tuple(-a for a in before), shape)  # type: ignore[arg-type]
@@ -134,6 +137,14 @@ class Reference:
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.geometry.shape])).reshape(3, -1).T
         world = self.geometry.to_world(corners)
         return world.min(axis=0), world.max(axis=0)
+
+
+def _cuts(layers: NDArray[np.integer], spacing: float) -> bool:
+    """Whether the grid's first layer cuts a label: it is about as large there as a little deeper, no mere touch."""
+    first, deeper = (
+        np.bincount(layers[n].ravel(), minlength=256)[1:] for n in (0, min(round(CUT_MM / spacing), len(layers) - 1))
+    )
+    return bool(((first > 0) & (first >= CUT_SHARE * deeper)).any())
 
 
 def refuse_unusable(mask: LabelMap) -> None:
