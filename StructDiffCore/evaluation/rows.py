@@ -61,8 +61,17 @@ def mask_only(weights: str) -> Row:
     return row
 
 
+def other_weights(weights: str) -> Row:
+    """StructDiff with the weights of a file."""
+
+    def row(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
+        return network(case, prepared, StructDiff.load_weights(Path(weights)), settings, seed)
+
+    return row
+
+
 PLAIN: dict[str, Row] = {"truth": truth, "renderer": renderer, "template": template, "structdiff": network}
-NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER", "mask only:WEIGHTS")
+NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER", "weights:FILE", "mask only:FILE")
 """What a row may be called."""
 
 
@@ -77,6 +86,8 @@ def row_named(name: str) -> Row:
         return lambda case, prepared, system, *rest: network(case, prepared, Nulled(system, NULLED[name]), *rest)
     if name.startswith("mask only:"):
         return mask_only(name.removeprefix("mask only:"))
+    if name.startswith("weights:"):
+        return other_weights(name.removeprefix("weights:"))
     changes = {"steps": 1} if name == "one call" else _changes(name)
     return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
 

@@ -27,7 +27,7 @@ from StructDiffCore.preprocess.grids import resample_labels
 from StructDiffCore.synthesis.prepared import Prepared, prepare
 from StructDiffCore.synthesis.renderer import render_from_prior
 from StructDiffCore.synthesis.synthesize import sample
-from StructDiffCore.systems.structdiff import default_structdiff
+from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
 HRA = "hra_VH_F_heart_coronary_labels_0p5mm.nii.gz"
 HRA_LOOKS_LIKE = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15), 1), 9: 3, 10: 2, 11: 2, 16: 3, 17: 3}
@@ -56,10 +56,10 @@ def hu_per_label(image: Volume, mask: LabelMap) -> dict[str, dict[str, float]]:
     return {str(v): {"median HU": found[v].median_hu, "IQR HU": found[v].iqr_hu} for v in found}
 
 
-def answer(target: Target, template: Template, out: Path) -> dict[str, object]:
+def answer(system: StructDiff, target: Target, template: Template, out: Path) -> dict[str, object]:
     """Synthesise, render, draw, and read HU per label."""
     prepared: Prepared = prepare(target.mask, template, target.looks_like)
-    made = sample(default_structdiff(), prepared, seed=1)
+    made = sample(system, prepared, seed=1)
     rival = render_from_prior(prepared.source, prepared.geometry, prepared.look.noise, prepared.look.psf_sigma_mm, seed=1)
     aligned = Volume(prepared.source.template_image, prepared.geometry)
     columns = [Column("template, aligned", aligned, None), Column("StructDiff", made.noisy, None)]
@@ -77,7 +77,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=("warped", "hra"), default=["warped", "hra"])
+    parser.add_argument("--model", type=Path, help="weights (default: the shipped ones)")
     arguments = parser.parse_args()
+    system = StructDiff.load_weights(arguments.model) if arguments.model else default_structdiff()
     folder = shared_data_folder()
     if folder is None:
         raise SystemExit("../shared/data is not here: this page needs the real scans")
@@ -85,7 +87,7 @@ def main() -> None:
     template = read_template(folder / REAL_IMAGE, folder / REAL_MASK)
     report: dict[str, object] = {"template": hu_per_label(template.pair.image, template.pair.mask)}
     for target in targets(folder, template, arguments.only):
-        report[target.name] = answer(target, template, arguments.out)
+        report[target.name] = answer(system, target, template, arguments.out)
         (arguments.out / "real.json").write_text(json.dumps(report, indent=2))
         print(f"{target.name}: pictures in {arguments.out}", flush=True)
 
