@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from .results import manifestOf
+
 FORMATS = ("nrrd", "nifti", "nnunet", "msd", "dicom")
 
 
@@ -24,13 +26,16 @@ def refusals(pairs):
 
 
 def pairFromNodes(bridge, imageNode, segmentationNode, confidenceNode=None, manifest=None):
-    """A pair for export from nodes of the scene; ``manifest``: what its run recorded (without one it needs a reason)."""
+    """A pair for export from nodes of the scene.
+
+    ``manifest``: what its run recorded, by default that which came with the volume; without one it needs a reason.
+    """
     from StructDiffCore.io.export_pair import ExportPair
 
     image = bridge.volumeOf(imageNode)
     mask = bridge.labelMapOf(segmentationNode, image.geometry)
     confidence = None if confidenceNode is None else bridge.volumeOf(confidenceNode)
-    return ExportPair(imageNode.GetName(), image, mask, confidence, manifest or {})
+    return ExportPair(imageNode.GetName(), image, mask, confidence, manifest or manifestOf(imageNode))
 
 
 def _read(pairs):

@@ -16,6 +16,7 @@ ROLE = "StructDiff.Role"
 SEED = "StructDiff.Seed"
 MANIFEST = "StructDiff.Manifest"
 SYNTHETIC = "StructDiff.Synthetic"
+RECORD_REFERENCE = "StructDiff.manifests"
 
 
 @dataclass(frozen=True)
@@ -71,20 +72,44 @@ def load(bridge, finished, name, scheme=None, read=None):
         sequences = [intoSequence(bridge.scene, browser, nodes) for nodes in (images, unsure) if len(nodes) == len(told)]
         images, unsure = images[:1], unsure[:1]
         showSample(browser, bridge.logics.get("sequences"), 0)
+    record = _recordNode(bridge.scene, told, f"{name} manifests", [*images, *unsure])
     folder = folderFor(bridge.scene, name)
-    putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, *([browser] if browser else []), *sequences])
+    putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, record, *([browser] if browser else []), *sequences])
     return LoadedResults(tuple(images), tuple(unsure), maskNode, sequences[0] if sequences else None, browser, folder)
+
+
+def _recordNode(scene, told, name, nodes):
+    """The manifests of all samples as a text node that the volumes refer to: they travel with the scene."""
+    record = scene.AddNewNodeByClass("vtkMRMLTextNode", name)
+    record.SetText(json.dumps([_manifestFile(sample) for sample in told]))
+    for node in nodes:
+        node.SetNodeReferenceID(RECORD_REFERENCE, record.GetID())
+    return record
+
+
+def manifestOf(imageNode, browserNode=None):
+    """What decided the voxels that a loaded volume shows (of the sample chosen in its browser); {} where nothing is known."""
+    record = imageNode.GetNodeReference(RECORD_REFERENCE)
+    if record is None:
+        return {}
+    manifests = json.loads(record.GetText() or "[]")
+    number = 0 if browserNode is None else browserNode.GetSelectedItemNumber()
+    return manifests[number] if number < len(manifests) else {}
+
+
+def _manifestFile(sample):
+    """The manifest beside a sample, {} where it cannot be read."""
+    try:
+        return json.loads(Path(sample["manifest"]).read_text(encoding="utf-8"))
+    except (KeyError, OSError, ValueError):
+        return {}
 
 
 def _schemeOf(sample):
     """The shipped scheme that the sample's manifest names (its mask file holds values only), None for any other."""
     from StructDiffCore.io.schemes import SHIPPED
 
-    try:
-        manifest = json.loads(Path(sample["manifest"]).read_text(encoding="utf-8"))
-    except (KeyError, OSError, ValueError):
-        return None
-    return SHIPPED.get(manifest.get("scheme"))
+    return SHIPPED.get(_manifestFile(sample).get("scheme"))
 
 
 def _nodes(bridge, told, volumes, role, name):

@@ -23,7 +23,7 @@ def a_finished_run(tmp_path, a_small_mask):
             write_volume(Volume(np.full(grid.shape, 100.0 + number, np.float32), grid), folder / "image.nii.gz")
             write_float_volume(Volume(np.full(grid.shape, 7.5 + number, np.float32), grid), folder / "confidence.nii.gz")
             write_label_map(a_small_mask, folder / "mask.nii.gz")
-            (folder / "manifest.json").write_text(json.dumps({"synthetic": True}), encoding="utf-8")
+            (folder / "manifest.json").write_text(json.dumps({"synthetic": True, "seed": number}), encoding="utf-8")
             told = {name: str(folder / f"{name}.nii.gz") for name in ("image", "confidence", "mask")}
             samples.append({**told, "folder": str(folder), "manifest": str(folder / "manifest.json"), "seed": number})
         return {"event": "finished", "out": str(tmp_path), "samples": samples}
@@ -43,7 +43,7 @@ def names_in_folder(scene, item):
 
 def test_one_sample_becomes_a_volume_its_confidence_and_its_mask_in_one_folder(bridge, scene, a_finished_run, a_small_mask):
     loaded = bridge.loadResults(a_finished_run(1), "run 1")
-    assert names_in_folder(scene, loaded.folderItem) == {"run 1 CT", "run 1 confidence", "run 1 mask"}
+    assert names_in_folder(scene, loaded.folderItem) == {"run 1 CT", "run 1 confidence", "run 1 mask", "run 1 manifests"}
     assert loaded.sequenceNode is None
     assert bridge.volumeOf(loaded.imageNodes[0]).voxels.min() == 100
     assert bridge.volumeOf(loaded.confidenceNodes[0]).voxels.max() == 7.5
@@ -109,6 +109,10 @@ def test_a_saved_scene_holds_everything(bridge, scene, tmp_path, a_finished_run,
     assert confidence.GetDisplayNode().GetColorNode().GetName() == display.COLOURS_NAME
     assert confidence.GetDisplayNode().GetColorNode().GetNumberOfColors() == display.STEPS
     assert confidence.GetAttribute(results.ROLE) == "confidence"
+    browser = scene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
+    for number in (1, 0):
+        results.showSample(browser, bridge.logics["sequences"], number)
+        assert results.manifestOf(confidence, browser) == {"synthetic": True, "seed": number}
     assert scene.GetFirstNodeByClass("vtkMRMLSequenceNode").GetNumberOfDataNodes() == 2
     assert scene.GetFirstNodeByClass("vtkMRMLColorLegendDisplayNode") is not None
     points = scene.GetFirstNodeByName("findings")
