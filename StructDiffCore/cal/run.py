@@ -74,8 +74,9 @@ def run_pretraining(settings: PretrainSettings, data: TrainingData, out: Path, d
 
 def device_of(settings: PretrainSettings, name: str = "auto") -> TrainingDevice:
     """Fabric on the named kind of device (auto, cpu, cuda, mps), with the run's processes; starts those that are missing."""
-    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    import lightning_fabric
+
+    logging.getLogger(lightning_fabric.__name__).setLevel(logging.WARNING)
     return FabricDevice(settings.precision, name.partition(":")[0], settings.processes)
 
 

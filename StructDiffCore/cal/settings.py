@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from StructDiffCore.domain import StructDiffError
-from StructDiffCore.segmentation.networks import MULTIPLE, NETWORKS
+from StructDiffCore.segmentation.networks import HALVINGS, MULTIPLE, NARROWEST_BF16, NETWORKS
 
 from .confidence import KINDS
 
@@ -145,8 +145,19 @@ class PretrainSettings:
             raise StructDiffError(f"absent is '{self.absent}'", "choose 'refuse' or 'allow'")
         if self.precision not in ("bf16-mixed", "32-true"):
             raise StructDiffError(f"precision is '{self.precision}'", "choose 'bf16-mixed' or '32-true'")
+        self._refuse_narrow_bf16()
         if not (self.synthetic.steps or self.real.steps):
             raise StructDiffError("neither a synthetic nor a real stage has steps", "give synthetic or real sources and steps")
+
+    def _refuse_narrow_bf16(self) -> None:
+        halvings = HALVINGS[self.network]
+        if self.precision == "bf16-mixed" and self.crop >> halvings < NARROWEST_BF16:
+            enough = -(-(NARROWEST_BF16 << halvings) // MULTIPLE) * MULTIPLE
+            raise StructDiffError(
+                f"a crop of {self.crop} is {self.crop >> halvings} voxels wide at the bottom of a {self.network}, "
+                "where bf16 gradients cannot be trusted",
+                f"choose a crop of {enough} or more, or precision 32-true",
+            )
 
     @property
     def total_steps(self) -> int:

@@ -13,7 +13,7 @@ def ramp(step: int, steps: int) -> float:
 
 def trust_of(confidence: Tensor, rho: float) -> Tensor:
     """w = 1 - rho (1 - confidence), in [0, 1], without a gradient; exactly 1 where the confidence is 1."""
-    return (1.0 - rho * (1.0 - confidence)).detach().clamp(0.0, 1.0)
+    return (1.0 - rho * (1.0 - confidence.float())).detach().clamp(0.0, 1.0)
 
 
 def normalised(trust: Tensor, classes: Tensor, count: int) -> Tensor:

@@ -10,6 +10,11 @@ from torch import nn
 MULTIPLE = 16
 """A crop's edge must divide by it: the deepest of the networks (VNet) halves four times."""
 
+HALVINGS = {"SegResNet": 3, "UNet": 3, "DynUNet": 3, "AttentionUnet": 3, "VNet": 4}
+"""How often each network halves its input."""
+NARROWEST_BF16 = 3
+"""torch 2.13's weight gradient of a bf16 Conv3d on the CPU is uninitialised memory where the input is 2 voxels wide."""
+
 
 def _attention_unet(classes: int) -> nn.Module:
     return without_batch_statistics(nets.AttentionUnet(3, 1, classes, (16, 32, 64, 128), (2, 2, 2)))

@@ -135,6 +135,10 @@ def crop_that_cannot_be_halved(folder: Path) -> None:
     write_config(folder, crop=40)
 
 
+def too_small_for_bf16(folder: Path) -> None:
+    write_config(folder, precision="bf16-mixed")
+
+
 def nothing_to_do(folder: Path) -> None:
     write_config(folder, synthetic={}, real={})
 
@@ -179,6 +183,7 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (unknown_network, "unknown segmenter 'TransUNet'"),
     (unknown_setting, "learning_rat"),
     (crop_that_cannot_be_halved, "crop is 40"),
+    (too_small_for_bf16, "crop of 16 is 2 voxels wide at the bottom of a UNet.*choose a crop of 32 or more"),
     (nothing_to_do, "neither a synthetic nor a real stage"),
     (steps_without_sources, "0 sources and 5 steps"),
     (unknown_label_to_learn, r"does not know the labels \[77\]"),

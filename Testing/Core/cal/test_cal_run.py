@@ -23,7 +23,7 @@ from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.files import read_label_map
 from StructDiffCore.measures.overlap import dice
 from StructDiffCore.segmentation import fit
-from StructDiffCore.segmentation.networks import NETWORKS
+from StructDiffCore.segmentation.networks import HALVINGS, NETWORKS
 from StructDiffCore.segmentation.segmenter import Segmenter
 from StructDiffCore.systems.tensor_file import read_tensors
 from StructDiffCore.training.checkpoint import NAME
@@ -195,6 +195,18 @@ def test_it_learns_the_toy_and_predict_finds_it_in_an_unseen_scan(tmp_path: Path
     manifest = json.loads((tmp_path / "masks/manifest.json").read_text())
     assert manifest["weights"]["sha256"] == json.loads((tmp_path / "run/best.json").read_text())["sha256"]
     assert manifest["synthetic"] is False
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_halves_as_often_as_the_table_says(name: str) -> None:
+    seen: list[int] = []
+    network = NETWORKS[name](3)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv3d):
+            module.register_forward_hook(lambda _module, _given, answer: seen.append(answer.shape[-1]))
+    with torch.inference_mode():
+        network.eval()(torch.zeros(1, 1, 32, 32, 32))
+    assert min(seen) == 32 >> HALVINGS[name]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
