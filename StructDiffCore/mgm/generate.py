@@ -27,7 +27,7 @@ from .transplant import transplanted
 from .warp import Warp
 
 Floats = NDArray[np.float64]
-TRIES = 8
+TRIES = 16
 """Recipes drawn for one mask before the module gives up."""
 BREAK_TRIES = 12
 """Faults drawn for one mask before the module gives up."""

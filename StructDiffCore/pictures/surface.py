@@ -17,6 +17,8 @@ from .ray_march import march
 SMOOTH_MM = 0.9
 SMOOTH_VOXELS = 1.2
 """The Gaussian that rounds the voxel steps of thick labels is the wider of the two, per axis."""
+EVEN_MM = 1.0
+"""Shading of thick labels is evened out over this distance in the picture."""
 THIN_SMOOTH_VOXELS = 0.5
 THIN_REACH_VOXELS = 2.0
 THIN_OUT_VOXELS = 0.4
@@ -82,6 +84,9 @@ def render_surface(
     boxes = ndimage.find_objects(label_map.voxels)
     for value in shown:
         _draw_label(label_map, value, boxes[value - 1], camera, centre, mm_per_pixel, depth, normal, owner)
+    for value in shown:
+        if not label_map.scheme[value].thin:
+            _even_out(normal, owner == value, EVEN_MM / mm_per_pixel)
     colours = _palette(label_map, shown)[owner]
     rgb = _shaded(colours, depth, normal, camera, mm_per_pixel)
     rgb = rgb.reshape(pixels, supersampling, pixels, supersampling, 3).mean(axis=(1, 3))
@@ -123,6 +128,18 @@ def _draw_label(
 
 
 PADDING = 3
+
+
+def _even_out(normal: NDArray[np.float32], shown: NDArray[np.bool_], sigma_pixels: float) -> None:
+    """Blend the normals of one label's pixels with their neighbours' (in place): a plane askew to the grid shows no terraces."""
+    if not shown.any():
+        return
+    rows, columns = (slice(int(hit.min()), int(hit.max()) + 1) for hit in np.nonzero(shown))
+    inside = shown[rows, columns]
+    part = np.where(inside[..., None], normal[rows, columns], np.float32(0))
+    mean = ndimage.gaussian_filter(part, (sigma_pixels, sigma_pixels, 0), truncate=2.5)
+    mean /= np.maximum(np.linalg.norm(mean, axis=2, keepdims=True), 1e-6)
+    normal[rows, columns][inside] = mean[inside]
 
 
 def _thick_field(inside: NDArray[np.bool_], spacing: Sequence[float]) -> tuple[NDArray[np.float32], np.float32]:
