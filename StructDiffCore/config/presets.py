@@ -31,13 +31,16 @@ TILE_MULTIPLE = 8
 
 SSV_METHODS = {
     "trajectory": "spread of the estimates along the sample's own path (no further network calls)",
+    "tails": "spread over short paths that leave the sample's own at its middle (one further call each)",
     "full": "spread over several skipped paths from the same start noise",
+    "noises": "spread over several samples from fresh start noises",
+    "head": "expected error, from a small network on the generator's features (no further network calls)",
     "off": "no confidence map",
 }
 """How a confidence map is made, in the order of the command line's choices."""
 DEFAULT_SSV = "trajectory"
 SSV_PATHS = 5
-"""Skipped paths of ``full``."""
+"""Paths of ``full``, ``tails`` and ``noises``."""
 CONFIDENCE_WINDOW_HU = (0.0, 30.0)
 """Fixed display window of the confidence map, the same for all samples, so that two maps can be compared.
 

@@ -31,7 +31,7 @@ class SynthesisSettings:
     ssv: str = DEFAULT_SSV
     """How the confidence map is made: a name in the presets' table of methods."""
     ssv_paths: int = SSV_PATHS
-    """Skipped paths of the method ``full``."""
+    """Paths of the methods ``full``, ``tails`` and ``noises``."""
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:

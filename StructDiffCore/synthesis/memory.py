@@ -9,7 +9,7 @@ from StructDiffCore.config.settings import SynthesisSettings
 
 TARGET_BYTES_PER_VOXEL = 48
 """Whole-volume arrays at the peak: labels, aligned template, slots, sampler state, noise."""
-SPREAD_BYTES_PER_VOXEL = {"off": 0, "trajectory": 8, "full": 16}
+SPREAD_BYTES_PER_VOXEL = {"off": 0, "trajectory": 8, "full": 16, "tails": 24, "noises": 20, "head": 8}
 """The confidence map's running mean and squares; several paths walk on beside the finished volume."""
 TEMPLATE_BYTES_PER_VOXEL = 100
 """Reading a template's region codes and noise."""

@@ -1,23 +1,25 @@
 """SSV, skip-sampling variance: where the generator is unsure, as the spread of its own clean estimates [R, METHODS section 1].
 
-What the spread is worth, whether it is large where the volume is wrong, is a matter of measurement and not settled here.
+What a spread is worth, whether it is large where the volume is wrong, is measured by ``evaluation/confidence.py``.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.diffusion.ddim import ddim
 from StructDiffCore.diffusion.denoiser import Denoiser
 from StructDiffCore.diffusion.levels import Level, log_snr_levels
-from StructDiffCore.diffusion.sampling import SamplingStep, last_clean
-from StructDiffCore.domain import Geometry, Volume
+from StructDiffCore.diffusion.sampling import SamplingStep, last_clean, start_noise
+from StructDiffCore.domain import Geometry, StructDiffError, Volume
 
 from .running_variance import RunningVariance
 from .ssv_calls import skipped_calls
@@ -32,6 +34,12 @@ FINE_LEVELS = 64
 """Levels of the log-SNR grid of which the skipped paths take theirs."""
 GRID_STREAM = 2
 """Number of the random stream that draws the skipped grids: apart from the start noise and from the acquisition noise (1)."""
+NOISE_STREAM = 3
+"""The same for the start noises of ``noises``."""
+PREFIX_SIGMA = 1.0
+"""``tails`` part from the sample's path at its first level not above this."""
+TAIL_SHARES = (0.1, 0.7)
+"""A tail jumps to a level at this share of the prefix's: above, it has hardly moved; below, all tails repeat the result."""
 
 
 class Spread(ABC):
@@ -125,6 +133,74 @@ class SkippedPathsSpread(Spread):
         return {"method": self.name, "grids": [[round(level.sigma, 4) for level in grid[:-1]] for grid in self.grids]}
 
 
+class TailsSpread(Spread):
+    """Variance over the sample and short paths that leave its path at ``PREFIX_SIGMA``: one jump to a random level, one estimate.
+
+    The estimate at the parting level is the sample's own, so a tail costs one network call. None where no level of the path
+    lies between the parting level and the end.
+    """
+
+    name = "tails"
+
+    def __init__(self, paths: int, seed: int) -> None:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, GRID_STREAM]))
+        low, high = TAIL_SHARES
+        self.shares = [float(share) for share in low * (high / low) ** rng.random(paths)]
+        self._prefix: SamplingStep | None = None
+        self._last: SamplingStep | None = None
+
+    @property
+    def extra_calls(self) -> int:
+        return len(self.shares)
+
+    def watch(self, step: SamplingStep) -> None:
+        if self._prefix is None and step.level.noise_ratio <= PREFIX_SIGMA:
+            self._prefix = step
+        self._last = step
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        if self._prefix is None or self._last is None:
+            return None
+        seen, prefix = RunningVariance(), self._prefix
+        seen.add(self._last.clean)
+        noise = (prefix.noisy - prefix.level.alpha * prefix.clean) / prefix.level.alpha
+        for share in self.shares:
+            seen.add(denoiser(prefix.clean + share * noise, Level(1.0, share * prefix.level.noise_ratio)))
+        return seen.variance()
+
+    def as_dict(self) -> dict[str, Any]:
+        parted = None if self._prefix is None else round(self._prefix.level.noise_ratio, 4)
+        return {"method": self.name, "prefix_sigma": parted, "shares": [round(share, 4) for share in self.shares]}
+
+
+class NoisesSpread(Spread):
+    """Variance over deterministic paths of one even grid from fresh start noises: what the generator thinks possible."""
+
+    name = "noises"
+
+    def __init__(self, paths: int, steps: int, seed: int) -> None:
+        streams = np.random.SeedSequence([seed, NOISE_STREAM]).generate_state(paths)
+        self.seeds = [int(number) for number in streams]
+        self.grid = log_snr_levels(skipped_calls(steps))
+
+    @property
+    def extra_calls(self) -> int:
+        return len(self.seeds) * (len(self.grid) - 1)
+
+    def watch(self, step: SamplingStep) -> None:
+        """Not looked at: every path is its own."""
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        seen = RunningVariance()
+        for seed in self.seeds:
+            noise = start_noise(start.shape, [torch.Generator().manual_seed(seed)]) * self.grid[0].sigma
+            seen.add(last_clean(ddim(denoiser, noise, self.grid)))
+        return seen.variance()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"method": self.name, "noise_seeds": self.seeds, "calls_per_path": len(self.grid) - 1}
+
+
 def is_deciding(level: Level) -> bool:
     """Whether the level lies where modes are decided."""
     low, high = DECIDING_SIGMA
@@ -139,11 +215,29 @@ def skipped_levels(steps: int, rng: np.random.Generator) -> list[Level]:
     return [fine[0], *(deciding[index] for index in chosen), *fine[-2:]]
 
 
-def spread_of(settings: SynthesisSettings, seed: int) -> Spread:
-    """A fresh ``Spread`` for one sample, as the settings name it."""
-    if settings.ssv == "full":
-        return SkippedPathsSpread(settings.ssv_paths, settings.steps, seed)
-    return TrajectorySpread() if settings.ssv == "trajectory" else NoSpread()
+class SpreadMaker(Protocol):
+    """What makes a spread of its own: a trained error head."""
+
+    def spread(self) -> Spread: ...
+
+
+def spread_of(settings: SynthesisSettings, seed: int, head: SpreadMaker | None = None) -> Spread:
+    """A fresh ``Spread`` for one sample, as the settings name it; ``head`` is asked where they name the error head.
+
+    Raises StructDiffError where a head is wanted and none is given.
+    """
+    if settings.ssv == "head":
+        if head is None:
+            raise StructDiffError("no error head fits these weights", "choose --ssv trajectory, or train a head for them")
+        return head.spread()
+    makers: dict[str, Callable[[], Spread]] = {
+        "full": lambda: SkippedPathsSpread(settings.ssv_paths, settings.steps, seed),
+        "tails": lambda: TailsSpread(settings.ssv_paths, seed),
+        "noises": lambda: NoisesSpread(settings.ssv_paths, settings.steps, seed),
+        "trajectory": TrajectorySpread,
+        "off": NoSpread,
+    }
+    return makers[settings.ssv]()
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,4 +15,5 @@ def skipped_calls(steps: int) -> int:
 
 def extra_calls(settings: SynthesisSettings) -> int:
     """Calls per tile beyond the sample's own path."""
-    return settings.ssv_paths * skipped_calls(settings.steps) if settings.ssv == "full" else 0
+    each = {"full": skipped_calls(settings.steps), "noises": skipped_calls(settings.steps), "tails": 1}
+    return settings.ssv_paths * each.get(settings.ssv, 0)

@@ -15,6 +15,7 @@ from StructDiffCore.domain import LabelMap, Template, Volume
 from StructDiffCore.systems.structdiff import StructDiff
 
 from .acquisition_noise import sample_noise
+from .error_head import TrainedHead, shipped_head
 from .ladder import Rung, climb_down, ladder
 from .precision import inference_dtype
 from .prepared import Prepared, prepare
@@ -68,7 +69,8 @@ def sample(
         runner = copy.deepcopy(system).to(rung.device, rung.dtype)
         fitted = replace(asked, tile=rung.tile, overlap=min(asked.overlap, rung.tile // 2))
         place = (prepared.source, prepared.geometry)
-        return sample_volume(runner, *place, fitted, seed, on_step, rung.device, on_estimate), rung
+        head = head_for(system, asked, rung.device)
+        return sample_volume(runner, *place, fitted, seed, on_step, rung.device, on_estimate, head), rung
 
     (sampled, rung), steps = climb_down(attempt, rungs, on_message or (lambda message: None))
     made = sampled.volume
@@ -77,6 +79,14 @@ def sample(
         return Synthesis(made, made, record, sampled.uncertainty)
     noise = sample_noise(prepared.look.noise, prepared.geometry, noise_seed(seed))
     return Synthesis(made, ct_volume(made.voxels + noise, prepared.geometry), record, sampled.uncertainty)
+
+
+def head_for(system: StructDiff, settings: SynthesisSettings, device: torch.device) -> TrainedHead | None:
+    """The error head where the settings ask for it and one belongs to the system's weights."""
+    found = shipped_head(system.sha256) if settings.ssv == "head" else None
+    if found is not None:
+        found.head.to(device)
+    return found
 
 
 def noise_seed(seed: int) -> int:

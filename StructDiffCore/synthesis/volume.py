@@ -22,11 +22,13 @@ from StructDiffCore.models.conditioning import ConditionMaps
 from .feature_cache import FeatureCache
 from .result import ct_volume
 from .running_estimate import Condition, OnEstimate, PriorPlanes, RunningEstimate
-from .ssv import Uncertainty, spread_of
-from .tiles import Tile, TilePlan, plan_tiles
+from .ssv import SpreadMaker, Uncertainty, spread_of
+from .tiles import TilePlan, plan_tiles
 
 OnStep = Callable[[str, int, int], None]
 """(stage, network calls done, network calls in all), between two network calls; it may raise to stop the work."""
+TileAnswer = Callable[[Any, Tensor], Tensor]
+"""(features of a tile, its piece of a volume [1, 1, i, j, k]) -> what is made of it, of the same shape."""
 
 
 class System(Protocol):
@@ -69,15 +71,16 @@ def sample_volume(
     on_step: OnStep | None = None,
     device: torch.device | str = "cpu",
     on_estimate: OnEstimate | None = None,
+    head: SpreadMaker | None = None,
 ) -> SampledVolume:
     """The generator's volume in HU on ``geometry`` and its spread, whatever the size.
 
     The start noise is drawn once for the whole volume, so no tile plan changes it. The network sees one tile at a time;
     its clean estimates are blended before the sampler goes on. ``on_step`` is called after every network call and may raise
-    to stop the work, ``on_estimate`` after every step of the sampler.
+    to stop the work, ``on_estimate`` after every step of the sampler. ``head`` makes the map of the method ``head``.
     """
     plan = plan_tiles(geometry.shape, settings.tile, settings.overlap, system.multiple)
-    spread = spread_of(settings, seed)
+    spread = spread_of(settings, seed, head)
     calls = settings.denoiser_calls + spread.extra_calls
     denoiser = TiledDenoiser(system, condition, plan, settings, on_step, device, calls)
     levels = log_snr_levels(settings.steps)
@@ -123,20 +126,28 @@ class TiledDenoiser:
         self.done = 0
         self.on_step = on_step or (lambda stage, done, total: None)
 
-    @torch.no_grad()
     def __call__(self, noisy: Tensor, level: Level) -> Tensor:
         """x_t -> clean estimate, both on the CPU in float32."""
-        clean = torch.zeros_like(noisy)
-        for tile in self.plan.tiles:
-            box = (..., *tile.box)
-            clean[box] += torch.from_numpy(tile.weight) * self._tile_estimate(tile, noisy[box], level)
+
+        def estimate(features: Any, piece: Tensor) -> Tensor:
+            return self.system.denoiser(features)(piece, level)
+
+        def count() -> None:
             self.done += 1
             self.on_step("synthesize", self.done, self.total)
-        return clean
 
-    def _tile_estimate(self, tile: Tile, noisy: Tensor, level: Level) -> Tensor:
-        denoiser = self.system.denoiser(self.features.of(tile))
-        return denoiser(noisy.contiguous().to(self.device), level).float().cpu()
+        return self.blended(estimate, noisy, count)
+
+    @torch.no_grad()
+    def blended(self, answer: TileAnswer, volume: Tensor, after_tile: Callable[[], None] = lambda: None) -> Tensor:
+        """``answer`` of every tile, blended [1, 1, I, J, K]; it is given the tile's features and its piece of ``volume``."""
+        whole = torch.zeros_like(volume)
+        for tile in self.plan.tiles:
+            box = (..., *tile.box)
+            piece = volume[box].contiguous().to(self.device)
+            whole[box] += torch.from_numpy(tile.weight) * answer(self.features.of(tile), piece).float().cpu()
+            after_tile()
+        return whole
 
 
 def _in_hu(system: System, condition: Condition, residual: Tensor, plan: TilePlan) -> NDArray[np.float32]:

@@ -42,7 +42,7 @@ def test_spoiled_input_is_refused_in_one_line_and_nothing_is_written(scene, tmp_
         (["--device", "cuda:99"], "device 'cuda:99' is not there"),
         (["--sampler", "magic"], "--sampler"),
         (["--preset", "fast"], "--preset"),
-        (["--ssv", "tails"], "--ssv"),
+        (["--ssv", "guess"], "--ssv"),
         (["--tile", "50"], "tile is 50"),
         (["--seed", "-1"], "seed is -1"),
         (["--scheme", "hepatic"], "no label scheme 'hepatic'"),

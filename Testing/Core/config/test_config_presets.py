@@ -55,7 +55,7 @@ def test_another_sampler_runs_with_its_own_steps():
     ("settings", "fact"),
     [
         ({"preset": "fast"}, "unknown preset 'fast'"),
-        ({"ssv": "tails"}, "unknown confidence method 'tails'"),
+        ({"ssv": "guess"}, "unknown confidence method 'guess'"),
         ({"ssv": "full", "ssv_paths": 1}, "ssv_paths is 1"),
         ({"ssv_paths": "many"}, "ssv_paths is 'many'"),
     ],

@@ -1,0 +1,94 @@
+"""From a standard deviation to a confidence: isotonic fit to P(|error| > X HU), measured on phantoms, stored with the weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
+
+from StructDiffCore.config.resources import resources_folder
+from StructDiffCore.domain import ConfidenceMap, StructDiffError, Volume
+
+SHIPPED_FITS = "confidence-fits.json"
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceFit:
+    """A falling curve of confidence over standard deviation; straight between its points, level beyond them."""
+
+    threshold_hu: float
+    """X: an error above it is gross."""
+    deviation_hu: NDArray[np.float64]
+    """(n,) rising."""
+    confidence: NDArray[np.float64]
+    """(n,) P(|error| <= X), never rising."""
+
+    def __post_init__(self) -> None:
+        deviation, confidence = (np.asarray(a, float) for a in (self.deviation_hu, self.confidence))
+        if deviation.ndim != 1 or deviation.shape != confidence.shape or not deviation.size:
+            raise StructDiffError("a confidence fit needs one confidence per deviation", "make the fit again")
+        rising, falling = (np.diff(deviation) > 0).all(), (np.diff(confidence) <= 1e-12).all()
+        if not (rising and falling and confidence.min() >= 0 and confidence.max() <= 1):
+            raise StructDiffError("a confidence fit must fall within [0, 1] as the deviation rises", "make the fit again")
+        object.__setattr__(self, "deviation_hu", deviation)
+        object.__setattr__(self, "confidence", confidence)
+
+    @classmethod
+    def of_counts(cls, deviation_hu: ArrayLike, voxels: ArrayLike, gross: ArrayLike, threshold_hu: float) -> ConfidenceFit:
+        """Pool-adjacent-violators over bins of rising deviation: (n,) each, voxels in the bin and how many are gross."""
+        sd, count, wrong = (np.asarray(a, float) for a in (deviation_hu, voxels, gross))
+        filled = count > 0
+        if not filled.any():
+            raise StructDiffError("no voxels to fit a confidence to", "give at least one case")
+        rates = isotonic_regression(wrong[filled] / count[filled], weights=count[filled], increasing=True).x
+        return cls(threshold_hu, sd[filled], np.clip(1.0 - rates, 0.0, 1.0))
+
+    def of(self, deviation: Volume) -> ConfidenceMap:
+        """The confidence map of a standard deviation in HU."""
+        found = np.interp(deviation.voxels, self.deviation_hu, self.confidence)
+        return ConfidenceMap(found.astype(np.float32), deviation.geometry)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        told = ((self.deviation_hu, 4), (self.confidence, 6))
+        sd, confidence = ([round(float(n), digits) for n in numbers] for numbers, digits in told)
+        return {"threshold_hu": self.threshold_hu, "deviation_hu": sd, "confidence": confidence}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ConfidenceFit:
+        return cls(float(content["threshold_hu"]), np.array(content["deviation_hu"]), np.array(content["confidence"]))
+
+
+def pooled(counts: Sequence[Sequence[ArrayLike]]) -> list[NDArray[np.float64]]:
+    """Counts of several cases added up."""
+    return [np.sum([np.asarray(case[n], float) for case in counts], axis=0) for n in range(len(counts[0]))]
+
+
+def write_fits(path: Path, fits: Mapping[str, ConfidenceFit], weights_sha256: str, made_with: Mapping[str, Any]) -> None:
+    """All methods' fits of one generator as JSON."""
+    content = {"weights_sha256": weights_sha256, **made_with, "fits": {name: fit.as_dict() for name, fit in fits.items()}}
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def read_fits(path: Path, weights_sha256: str) -> dict[str, ConfidenceFit]:
+    """The fits of a file by method; none where it is absent or belongs to other weights."""
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["weights_sha256"] != weights_sha256:
+            return {}
+        return {name: ConfidenceFit.from_dict(fit) for name, fit in content["fits"].items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StructDiffError(f"{path} holds no confidence fits ({error})", "make them again, or remove the file") from None
+
+
+def shipped_fit(weights_sha256: str, method: str) -> ConfidenceFit | None:
+    """The fit shipped for these weights and this method; None where it was never measured."""
+    return read_fits(resources_folder() / "Models" / SHIPPED_FITS, weights_sha256).get(method)

@@ -1,0 +1,125 @@
+"""The error head: expected squared error per voxel, read off the generator's own features; trained where the truth is known.
+
+It stands beside SSV under the same interface. Its weights belong to one generator's: features of another mean something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from StructDiffCore.config.resources import resources_folder
+from StructDiffCore.diffusion.denoiser import Denoiser
+from StructDiffCore.diffusion.sampling import SamplingStep
+from StructDiffCore.domain import StructDiffError
+from StructDiffCore.models.condition_encoder import Features
+from StructDiffCore.models.condition_tensors import MAP_NAMES
+from StructDiffCore.models.space_to_depth import depth_to_space
+from StructDiffCore.systems.weights_file import read_weights, write_weights
+
+from .ssv import Spread
+
+SYSTEM = "error-head"
+SHIPPED_HEAD = "error-head-cardiac.safetensors"
+WIDTH = 16
+LOG_RANGE = (-14.0, 6.0)
+"""Log of the variance in squared units of the residual: 0.1 HU to 20 units of 100 HU."""
+
+
+class ErrorHead(nn.Module):
+    """First level of the condition features (half grid), condition maps and clean estimate -> log of the squared error."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.spread = nn.Conv3d(channels, 8 * WIDTH, 1)
+        self.look = nn.Conv3d(1 + len(MAP_NAMES), WIDTH, 3, padding=1)
+        self.answer = nn.Conv3d(WIDTH, 1, 3, padding=1)
+        nn.init.zeros_(self.answer.weight)
+        nn.init.constant_(cast(Tensor, self.answer.bias), -4.0)
+
+    def forward(self, level: Tensor, maps: Tensor, clean: Tensor) -> Tensor:
+        """[B, C, I/2, ...], [B, 6, I, ...] and [B, 1, I, J, K] -> [B, 1, I, J, K]; no gradient reaches the generator."""
+        fine = self.look(torch.cat([clean, maps], 1).detach().float())
+        coarse = depth_to_space(self.spread(level.detach().float()))
+        return self.answer(F.silu(coarse + fine)).clamp(*LOG_RANGE)
+
+
+def likelihood_loss(log_variance: Tensor, error: Tensor) -> Tensor:
+    """Mean negative log-likelihood of a normal error (Kendall and Gal 2017, eq. 5), without its constant."""
+    return 0.5 * (log_variance + error.square() * torch.exp(-log_variance)).mean()
+
+
+class Blends(Protocol):
+    """A denoiser of whole volumes that hands out the features of its tiles."""
+
+    def blended(self, answer: Callable[[Any, Tensor], Tensor], volume: Tensor) -> Tensor: ...
+
+
+class HeadSpread(Spread):
+    """The head's expected squared error of the finished sample."""
+
+    name = "head"
+
+    def __init__(self, head: ErrorHead, sha256: str) -> None:
+        self.head = head
+        self.sha256 = sha256
+        self._last: Tensor | None = None
+
+    def watch(self, step: SamplingStep) -> None:
+        self._last = step.clean
+
+    def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
+        if self._last is None:
+            return None
+
+        def answer(features: Features, piece: Tensor) -> Tensor:
+            return torch.exp(self.head(features.levels[0], features.detail, piece))
+
+        return cast(Blends, denoiser).blended(answer, self._last)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"method": self.name, "head_sha256": self.sha256}
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedHead:
+    """A head with the generator it was trained for."""
+
+    head: ErrorHead
+    generator_sha256: str
+    sha256: str = ""
+
+    def spread(self) -> HeadSpread:
+        """A fresh spread for one sample."""
+        return HeadSpread(self.head, self.sha256)
+
+    def save(self, path: Path) -> str:
+        """Half-precision safetensors with the generator's SHA-256 in the header; returns the file's."""
+        settings = {"channels": self.head.spread.in_channels, "generator_sha256": self.generator_sha256}
+        return write_weights(path, SYSTEM, self.head.state_dict(), settings)
+
+    @classmethod
+    def load(cls, path: Path) -> TrainedHead:
+        """Read a head; refuses pickles, strangers and damaged files (StructDiffError)."""
+        file = read_weights(path, SYSTEM)
+        try:
+            head = ErrorHead(int(str(file.settings["channels"])))
+            head.load_state_dict({name: tensor.float() for name, tensor in file.tensors.items()})
+        except (KeyError, ValueError, RuntimeError):
+            raise StructDiffError(f"{path} holds no error head of this version", "train it again") from None
+        return cls(head.eval(), str(file.settings.get("generator_sha256", "")), file.sha256)
+
+
+def shipped_head(generator_sha256: str) -> TrainedHead | None:
+    """The shipped head where it belongs to these generator weights, else None."""
+    path = resources_folder() / "Models" / SHIPPED_HEAD
+    if not path.is_file():
+        return None
+    found = TrainedHead.load(path)
+    return found if found.generator_sha256 == generator_sha256 else None

@@ -1,0 +1,203 @@
+"""Tails and fresh noises in closed form, all methods on an exact two-mode posterior, and the error head's manners."""
+
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from analytic_system import PointwiseSystem
+from numpy.testing import assert_allclose, assert_array_equal
+
+from StructDiffCore.config.presets import SSV_METHODS
+from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.diffusion.ddim import ddim
+from StructDiffCore.diffusion.levels import log_snr_levels
+from StructDiffCore.domain import Geometry, StructDiffError
+from StructDiffCore.models.condition_encoder import Features
+from StructDiffCore.models.conditioning import ConditionMaps
+from StructDiffCore.synthesis.error_head import ErrorHead, TrainedHead, likelihood_loss, shipped_head
+from StructDiffCore.synthesis.memory import SPREAD_BYTES_PER_VOXEL
+from StructDiffCore.synthesis.ssv import NoisesSpread, TailsSpread, spread_of
+from StructDiffCore.synthesis.ssv_calls import extra_calls
+from StructDiffCore.synthesis.volume import sample_volume
+
+MODE_HU, UNIT_HU = 120.0, 100.0
+SHAPE = (16, 16, 16)
+
+
+def two_modes(noisy, level):
+    """The exact denoiser of x0 = +-MODE_HU with even odds."""
+    mode = MODE_HU / UNIT_HU
+    return mode * torch.tanh(mode * noisy / level.sigma**2)
+
+
+def gaussian(noisy, level):
+    """The exact denoiser of x0 ~ N(0, 1)."""
+    return noisy / (1 + level.sigma**2)
+
+
+def start_of(voxels=4096, seed=0):
+    return 20 * torch.randn(1, 1, voxels, 1, 1, generator=torch.Generator().manual_seed(seed))
+
+
+def watched(spread, denoiser, start, steps=10):
+    for step in ddim(denoiser, start, log_snr_levels(steps)):
+        spread.watch(step)
+    return spread.variance(denoiser, start)
+
+
+def on_two_modes(method, paths=5, steps=10):
+    spread = spread_of(SynthesisSettings(ssv=method, ssv_paths=paths, steps=steps), seed=0)
+    return UNIT_HU * float(watched(spread, two_modes, start_of(), steps).mean().sqrt())
+
+
+def test_fresh_noises_see_the_whole_spread_of_two_modes():
+    assert on_two_modes("noises", paths=20) == pytest.approx(MODE_HU, rel=0.03)
+
+
+@pytest.mark.parametrize(("method", "most_hu"), [("full", 5), ("tails", 15)])
+def test_paths_from_one_start_noise_miss_nearly_all_of_it(method, most_hu):
+    assert on_two_modes(method, paths=20) < most_hu
+
+
+def test_one_paths_estimates_show_a_part_of_it():
+    assert 20 < on_two_modes("trajectory") < 0.6 * MODE_HU
+
+
+def test_the_tails_variance_has_its_closed_form():
+    spread, start = TailsSpread(4, seed=1), start_of(64)
+    found = watched(spread, gaussian, start)
+    levels = [level.sigma for level in log_snr_levels(10)[:-1]]
+    gain, gains = 1.0, []
+    for here, there in zip(levels, [*levels[1:], 0]):
+        clean = gain / (1 + here**2)
+        if here <= 1 and not gains:
+            gains = [(clean + share * (gain - clean)) / (1 + (share * here) ** 2) for share in spread.shares]
+        if there == 0:
+            gains.append(clean)
+        gain = clean + there / here * (gain - clean)
+    assert_allclose(found, start**2 * np.var(gains, ddof=1), rtol=1e-3, atol=1e-6)
+
+
+def test_the_variance_over_noises_has_its_closed_form():
+    spread = NoisesSpread(12, 10, seed=1)
+    result = float(watched(spread, gaussian, start_of(8000)).mean())
+    one = torch.ones(1, 1, 1, 1, 1)
+    gain = float([step.clean for step in ddim(gaussian, one, spread.grid)][-1])
+    assert result == pytest.approx((20 * gain) ** 2, rel=0.03)
+
+
+def test_a_path_that_ends_before_the_parting_level_has_no_tails():
+    assert watched(TailsSpread(3, 0), gaussian, start_of(8), steps=1) is None
+
+
+@pytest.mark.parametrize("paths", [2, 9])
+def test_no_result_of_a_tail_or_a_noise_is_kept(paths):
+    for spread in (TailsSpread(paths, 0), NoisesSpread(paths, 6, 0)):
+        alive, most = [], 0
+
+        def denoiser(noisy, level, alive=alive):
+            nonlocal most
+            most = max(most, sum(result() is not None for result in alive))
+            alive.append(weakref.ref(clean := noisy / (1 + level.sigma**2)))
+            return clean
+
+        for step in ddim(gaussian, start_of(8), log_snr_levels(6)):
+            spread.watch(step)
+        spread.variance(denoiser, start_of(8))
+        assert most <= 2
+
+
+class FeaturedSystem(PointwiseSystem):
+    """The pointwise generator with features a head can read."""
+
+    def encode(self, conditions):
+        maps = super().encode(conditions)
+        shape = maps.prior.shape[2:]
+        half = (1, 8, *(n // 2 for n in shape))
+        features = Features((maps.prior.new_full(half, 0.5),), (maps.prior / 1000).expand(1, 6, *shape).contiguous())
+        object.__setattr__(features, "prior", maps.prior)
+        return features
+
+
+def a_head(seed=0):
+    torch.manual_seed(seed)
+    return TrainedHead(ErrorHead(8), "generator")
+
+
+def sampled(method, seed=0, tile=16, shape=SHAPE, head=None):
+    prior = np.random.default_rng(0).normal(50, 200, shape).astype(np.float32)
+    zeros = np.zeros(shape, np.float32)
+    maps = ConditionMaps(prior, zeros, zeros, prior, prior, zeros, zeros.astype(np.int16), np.zeros((1, 15), np.float32))
+    chosen = SynthesisSettings(sampler="ddim", steps=8, tile=tile, overlap=8, ssv=method)
+    return sample_volume(FeaturedSystem(), maps, Geometry(shape), chosen, seed, head=head or a_head())
+
+
+@pytest.mark.parametrize("method", ["tails", "noises", "head"])
+def test_the_same_job_gives_the_same_map_bit_for_bit(method):
+    one, same = (sampled(method).uncertainty.variance_hu2.voxels for _ in range(2))
+    assert_array_equal(one, same)
+    assert one.min() >= 0
+
+
+@pytest.mark.parametrize("method", ["tails", "noises"])
+def test_another_seed_gives_another_map_and_tiles_give_that_of_one_pass(method):
+    shape = (32, 24, 24)
+    one, tiled = (sampled(method, tile=tile, shape=shape).uncertainty.variance_hu2.voxels for tile in (64, 16))
+    assert_allclose(tiled, one, rtol=1e-3, atol=1e-2)
+    assert (
+        np.abs(sampled(method, seed=1).uncertainty.variance_hu2.voxels - sampled(method).uncertainty.variance_hu2.voxels).max()
+        > 1
+    )
+
+
+@pytest.mark.parametrize("method", [name for name in SSV_METHODS if name != "head"])
+def test_the_calls_told_beforehand_are_the_calls_made(method):
+    chosen = SynthesisSettings(ssv=method, ssv_paths=4, steps=7)
+    spread, calls = spread_of(chosen, 0), 0
+
+    def counting(noisy, level):
+        nonlocal calls
+        calls += 1
+        return gaussian(noisy, level)
+
+    for step in ddim(gaussian, start_of(8), log_snr_levels(7)):
+        spread.watch(step)
+    spread.variance(counting, start_of(8))
+    assert calls == extra_calls(chosen) == spread.extra_calls
+
+
+def test_every_method_has_its_memory_told():
+    assert set(SPREAD_BYTES_PER_VOXEL) == set(SSV_METHODS)
+
+
+def test_without_a_head_of_these_weights_the_head_is_refused_in_one_line():
+    assert shipped_head("no such weights") is None
+    with pytest.raises(StructDiffError, match="no error head fits these weights"):
+        spread_of(SynthesisSettings(ssv="head"), 0)
+
+
+def test_no_gradient_of_the_head_reaches_the_generator():
+    level = torch.randn(1, 8, 4, 4, 4, requires_grad=True)
+    maps, clean = torch.randn(1, 6, 8, 8, 8, requires_grad=True), torch.randn(1, 1, 8, 8, 8, requires_grad=True)
+    head = ErrorHead(8)
+    torch.nn.init.normal_(head.answer.weight)
+    likelihood_loss(head(level, maps, clean), torch.ones(1, 1, 8, 8, 8)).backward()
+    assert [tensor.grad for tensor in (level, maps, clean)] == [None, None, None]
+    assert head.look.weight.grad.abs().sum() > 0
+
+
+def test_the_likelihood_is_best_at_the_true_variance():
+    error = 3 * torch.randn(50000, generator=torch.Generator().manual_seed(0))
+    grid = torch.linspace(0, 5, 101)
+    losses = [float(likelihood_loss(torch.full_like(error, value), error)) for value in grid.tolist()]
+    assert float(grid[int(np.argmin(losses))]) == pytest.approx(np.log(9), abs=0.1)
+
+
+def test_a_head_comes_back_from_its_file_with_its_generators_name(tmp_path):
+    head = a_head()
+    head.save(tmp_path / "head.safetensors")
+    found = TrainedHead.load(tmp_path / "head.safetensors")
+    assert found.generator_sha256 == "generator"
+    shapes = (torch.randn(1, 8, 4, 4, 4), torch.randn(1, 6, 8, 8, 8), torch.randn(1, 1, 8, 8, 8))
+    assert_allclose(found.head(*shapes).detach(), head.head(*shapes).detach(), atol=1e-2)
