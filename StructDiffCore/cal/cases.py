@@ -17,6 +17,9 @@ from StructDiffCore.io.integrity import naming
 from StructDiffCore.io.manifest import MANIFEST, read_manifest
 from StructDiffCore.io.safe_paths import safe_path
 
+DESCRIPTION = "dataset.json"
+"""The file that makes a folder an MSD or nnU-Net data set."""
+
 
 @dataclass(frozen=True)
 class PairFiles:
@@ -59,13 +62,25 @@ class PairFiles:
 
 def pairs_of(source: Path, section: str = "training") -> list[PairFiles]:
     """All pairs of a source: a sample folder or a folder of them, a known data set, or a ``section`` of a data list."""
+    if source.name == DESCRIPTION:  # its label values have the meaning that it gives them, as in the folder
+        source = source.parent
     if source.suffix.lower() == ".json":
         return _listed(source, section)
     if not source.is_dir():
         raise StructDiffError(f"no folder or data list at {source}", "give a folder of pairs or a .json list")
     if any(source.glob(MANIFEST)) or any(source.glob(f"*/{MANIFEST}")):
         return [_sample(folder) for folder in sample_folders([source])]
-    return [PairFiles(case.id, case.image, case, patient=case.id) for case in layouts.cases(source)]
+    return [_case(source, case) for case in layouts.cases(source)]
+
+
+def _case(folder: Path, case: layouts.Case) -> PairFiles:
+    """A case of a data set; one that ``structdiff export`` added has its manifest and its confidence beside the images."""
+    manifest = folder / "manifests" / f"{case.id}.json"
+    if not manifest.is_file():
+        return PairFiles(case.id, case.image, case, patient=case.id)
+    told = _object(manifest)
+    confidence = folder / "confidenceTr" / f"{case.id}.nii.gz"
+    return PairFiles(case.id, case.image, case, confidence if confidence.is_file() else None, parents=_parents(told))
 
 
 def _sample(folder: Path) -> PairFiles:
@@ -74,19 +89,14 @@ def _sample(folder: Path) -> PairFiles:
     files = manifest["files"]
     image, mask = (safe_path(folder, str(files[part])) for part in ("image", "mask"))
     confidence = safe_path(folder, str(files.get("confidence") or CONFIDENCE))
-    parents = tuple(str(manifest[key]) for key in ("template", "mask_id") if manifest.get(key))
     name = f"{folder.parent.name}/{folder.name}"
-    return PairFiles(name, image, mask, confidence if confidence.is_file() else None, parents=parents)
+    return PairFiles(name, image, mask, confidence if confidence.is_file() else None, parents=_parents(manifest))
 
 
 def _listed(path: Path, section: str) -> list[PairFiles]:
     """A list as MSD and MONAI write it: {"training": [{"image", "label", and optionally "confidence", "patient"}]}."""
     with naming(path):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StructDiffError(f"the data list is not readable as JSON ({error})", "correct it") from None
-        entries = content.get(section) if isinstance(content, Mapping) else None
+        entries = _object(path).get(section)
         if not isinstance(entries, list) or not entries:
             raise StructDiffError(f"the data list has no '{section}' section with pairs", f'give "{section}": [...]')
         return [_entry(path.parent, entry) for entry in entries]
@@ -97,10 +107,27 @@ def _entry(folder: Path, entry: Any) -> PairFiles:
         raise StructDiffError(f"the data list holds {entry!r}", 'give "image" and "label" of each pair')
     image, label = folder / entry["image"], folder / entry["label"]
     confidence = folder / str(entry["confidence"]) if entry.get("confidence") else None
-    parents = tuple(str(entry[key]) for key in ("template", "mask_id") if entry.get(key))
+    parents = _parents(entry)
     name = layouts.stem(image)
     patient = str(entry.get("patient") or ("" if parents or entry.get("synthetic") else name))
     return replace(PairFiles(name, image, label, confidence), patient=patient, parents=parents)
+
+
+def _parents(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Digests of the template and the mask a pair was made from, the template first."""
+    return tuple(str(told[key]) for key in ("template", "mask_id") if told.get(key))
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    """A JSON object; refuses what is none."""
+    with naming(path):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StructDiffError(f"it is not readable as JSON ({error})", "correct it") from None
+        if not isinstance(content, Mapping):
+            raise StructDiffError("it is no JSON object", "correct it")
+        return content
 
 
 def _refuse_other_meaning(case: str, pair: ImageMaskPair, scheme: LabelScheme) -> None:

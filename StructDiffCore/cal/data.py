@@ -12,11 +12,13 @@ from StructDiffCore.domain import LabelScheme, StructDiffError
 from StructDiffCore.io.schemes import SHIPPED, load_scheme
 
 from .cases import PairFiles, pairs_of
-from .prepared import PreparedCase, learnt_values, prepared
+from .prepared import DOUBTED, PreparedCase, learnt_values, prepared
 from .settings import PretrainSettings, StageSettings
 from .splits import held_out, refuse_kin, refuse_shared_patients, without_kin
 
 PREPARED = "prepared"
+EVEN = 0.99
+"""Mean confidence above which a person is told that the weights hardly differ."""
 STAGES = {"synthetic": "pre-training", "real": "fine-tuning"}
 
 
@@ -115,11 +117,22 @@ def _checked(
                 f"all pairs of the {stage.name} descend from held-out cases", "add pairs made from other scans, or lower folds"
             )
         stages[number] = stage = Stage(stage.name, stage.settings, stage.weighted, tuple(kept))
+        notes += _words_on_trust(stage)
         refuse_kin(stage.cases, validation)
         _refuse_absent(stage, settings, found.scheme)
     values = learnt_values(settings, found.scheme)
     learnt = LabelScheme(found.scheme.name, tuple(label for label in found.scheme.labels if label.value in values))
     return TrainingData(learnt, tuple(stages), validation, tuple(notes))
+
+
+def _words_on_trust(stage: Stage) -> list[str]:
+    """How much the maps of a weighted stage doubt; one that doubts next to nothing makes CAL the plain loss."""
+    told = [case.note["trust"] for case in stage.cases if "trust" in case.note]
+    if not (stage.weighted and told):
+        return []
+    mean, doubted = (sum(one[name] for one in told) / len(told) for name in ("mean", "doubted"))
+    words = f"confidence of {len(told)} synthetic pairs: mean {mean:.4f}, {100 * doubted:.2f} % of the voxels below {DOUBTED}"
+    return [words + ("; weights this even change next to nothing" if mean > EVEN else "")]
 
 
 def _stage(kind: str, cases: tuple[PreparedCase, ...], settings: PretrainSettings) -> Stage:

@@ -25,6 +25,8 @@ from .confidence import read_confidence
 from .settings import PretrainSettings
 
 NOTE = "case.json"
+DOUBTED = 0.5
+"""Voxels below this confidence are counted, to tell whether a map says anything at all."""
 MOST_POSITIONS = 20_000
 """Voxels kept per class for centring crops on; more would not make the draw any finer."""
 
@@ -125,7 +127,9 @@ def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: L
         around = resample_volume(trust, grid, outside=0.0, antialias=False).voxels
         np.save(folder / "trust.npy", np.clip(around, 0, 1).astype(np.float16))
     numbers, counts = np.unique(classes, return_counts=True)
-    note = {"digest": _digest(files), "ids": list(ids), "voxels": dict(zip(map(str, numbers), map(int, counts)))}
+    note: dict[str, Any] = {"digest": _digest(files), "ids": list(ids), "voxels": dict(zip(map(str, numbers), map(int, counts)))}
+    if trust is not None:
+        note["trust"] = {"mean": float(trust.voxels.mean()), "doubted": float((trust.voxels < DOUBTED).mean())}
     (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
 
 

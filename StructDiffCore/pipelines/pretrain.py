@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ def run(job: Job) -> Iterator[Event]:
     with contextlib.closing(run_pretraining(settings, data, out, device)) as steps:  # type: ignore[type-var]
         yield from _shown(steps, lambda: any_process(device, (out / CANCEL_FILE).exists()))
     if device.rank == 0:
-        yield Event("finished", _told(WeightsFiles(out)))
+        yield Event("finished", _told(WeightsFiles(out), data.notes))
     else:
         yield Event("finished", {"summary": [], "rank": device.rank})
 
@@ -67,7 +67,7 @@ def _refuse_overwriting(out: Path, checkpoints: Path, resume: bool) -> None:
         raise StructDiffError(f"{out} holds a run already", "add --resume to go on with it, or choose another --out")
 
 
-def _told(files: WeightsFiles) -> dict[str, Any]:
+def _told(files: WeightsFiles, notes: Sequence[str]) -> dict[str, Any]:
     best = files.settle()
     card = files.card("best")
     scores = card.get("validation")
@@ -78,4 +78,4 @@ def _told(files: WeightsFiles) -> dict[str, Any]:
     told = {"weights": str(best), "last": str(files.path("last")), "sha256": card.get("sha256"), "validation": scores}
     if files.path("pretrained").is_file():
         told["pretrained"] = str(files.path("pretrained"))
-    return {**told, "summary": summary}
+    return {**told, "notes": list(notes), "summary": [*notes, *summary]}

@@ -21,7 +21,9 @@ from StructDiffCore.cal.data import TrainingData, listed, read_all
 from StructDiffCore.cal.prepared import prepared
 from StructDiffCore.cal.settings import PretrainSettings, StageSettings
 from StructDiffCore.cal.splits import held_out
-from StructDiffCore.domain import Geometry, ImageMaskPair, LabelMap, Volume
+from StructDiffCore.domain import Geometry, ImageMaskPair, Label, LabelMap, LabelScheme, StructDiffError, Volume
+from StructDiffCore.io.export import export_pairs
+from StructDiffCore.io.export_pair import read_sample
 from StructDiffCore.io.files import template_id
 
 
@@ -114,7 +116,20 @@ def test_a_fold_takes_its_synthetic_children_with_it(tmp_path: Path) -> None:
         data = read(tmp_path, tmp_path / "run")
         children_stay = data.validation[0].files.patient != "p0"
         assert len(data.stages[0].cases) == (3 if children_stay else 1)
-        assert len(data.notes) == (0 if children_stay else 1)
+        assert any("descend from held-out cases" in note for note in data.notes) != children_stay
+
+
+def test_a_person_is_told_how_much_the_maps_doubt(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    for number in range(3):
+        shutil.rmtree(tmp_path / f"samples/sample-00{number}")
+        deviation = np.where(np.arange(GRID.shape[0])[:, None, None] < 8, 500.0, 0.0) * np.ones(GRID.shape)
+        write_sample(tmp_path / f"samples/sample-00{number}", number, deviation.astype(np.float32))
+    (note,) = read(tmp_path, tmp_path / "run").notes
+    assert "25.00 % of the voxels below 0.5" in note
+    assert "next to nothing" not in note
+    write_config(tmp_path, confidence={"tolerance_hu": 5000.0})
+    assert "next to nothing" in read(tmp_path, tmp_path / "run").notes[0]
 
 
 def test_a_pair_is_prepared_once_and_again_when_its_file_changes(tmp_path: Path) -> None:
@@ -166,6 +181,24 @@ def test_half_of_the_centred_crops_hold_the_thin_label(a_scene: Path, tmp_path: 
     stream = a_stream(read(a_scene, tmp_path), a_scene, foreground=1.0)
     held = [(stream.crop(number)[1] == 2).any() for number in range(60)]
     assert 0.3 < np.mean(held) < 0.8
+
+
+@pytest.mark.parametrize("form", ["nnunet", "msd"])
+def test_an_exported_sample_keeps_its_parents_its_confidence_and_the_meaning_of_its_labels(tmp_path: Path, form: str) -> None:
+    write_sample(tmp_path / "samples/sample-000", 6, template="t6")
+    told = json.loads((tmp_path / "samples/sample-000/manifest.json").read_text())
+    told["topology"] = {"verdict": "pass", "labels": {"2": {"name": "block"}, "5": {"name": "rod"}}}
+    (tmp_path / "samples/sample-000/manifest.json").write_text(json.dumps({**told, "quality": {"verdict": "pass"}}))
+    export_pairs([read_sample(tmp_path / "samples/sample-000")], form, tmp_path / "out")
+    for source in (tmp_path / "out", tmp_path / "out/dataset.json"):
+        (pair,) = pairs_of(source)
+        assert pair.parents == ("t6", "m6")
+        assert pair.confidence is not None
+        assert pair.confidence.is_file()
+        renumbered = LabelScheme("exported", (Label(1, "block"), Label(2, "rod")))
+        np.testing.assert_array_equal(pair.read(renumbered)[0].mask.voxels == 2, toy(6)[1] == 5)
+        with pytest.raises(StructDiffError, match=r"label 1 'block', which the scheme 'toy' does not know"):
+            pair.read(SCHEME)
 
 
 def test_a_list_may_name_confidence_and_parents(tmp_path: Path) -> None:
