@@ -114,6 +114,10 @@ class SceneBridge:
             self._refuseGone(replace, _("the list of findings"))
         return markups.addFindings(self.scene, findings, name or _("Topology findings"), replace)
 
+    def refuseGone(self, imageNode):
+        """Raise where an image was deleted since it was chosen."""
+        self._refuseGone(imageNode, _("the image"))
+
     def _refuseGone(self, node, what):
         """A node that was deleted, or whose scene was closed, is refused instead of written to."""
         if node is None or node.GetScene() is not self.scene or self.scene.GetNodeByID(node.GetID() or "") is not node:

@@ -1,26 +1,27 @@
-"""ReadAhead: a run's inputs, read from the scene at once, so that a thread can write them while the user goes on."""
+"""ReadAhead: a run's inputs as they are at the click, so that a thread can read and write them while the user goes on."""
 
 from .inputs import InputFiles
+from .snapshot import MaskSnapshot, VolumeSnapshot
 
 
 class ReadAhead:
-    """Mask and template of a run as core nouns (or paths); answers like the bridge where files are written from them."""
+    """Mask and template of a run as snapshots (or paths); answers like the bridge where files are written from them."""
 
     def __init__(self, bridge, mask, source):
         """``source`` has ``image`` and ``mask``: nodes, or a path and an entry of the library. Raises where a node is gone."""
         self._mask, self._source = mask, source
-        self._labels = {id(mask): bridge.labelMapOf(mask)}
-        self._volumes = {}
+        self._snapshots = {id(mask): MaskSnapshot(bridge, mask)}
         if not isinstance(source.image, str):
-            volume = bridge.volumeOf(source.image)
-            self._volumes[id(source.image)] = volume
-            self._labels[id(source.mask)] = bridge.labelMapOf(source.mask, volume.geometry)
+            bridge.refuseGone(source.image)
+            image = VolumeSnapshot(source.image)
+            self._snapshots[id(source.image)] = image
+            self._snapshots[id(source.mask)] = MaskSnapshot(bridge, source.mask, image.geometry)
 
     def volumeOf(self, node):
-        return self._volumes[id(node)]
+        return self._snapshots[id(node)].volume()
 
     def labelMapOf(self, node, referenceGeometry=None):
-        return self._labels[id(node)]
+        return self._snapshots[id(node)].labelMap()
 
     def write(self, folder):
         """Job.inputs, written into ``folder``, all of them or none; touches no scene."""

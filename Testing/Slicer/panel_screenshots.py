@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 import time
-import types
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,16 +61,8 @@ def short(environment):
 def opened():
     """The module's widget over Slicer's real MRML."""
     import desktop
-    from slicerRuntime import SlicerRuntime
 
-    runtime = SlicerRuntime()
-    desktop.install()
-    import slicer
-
-    slicer.mrmlScene = runtime.scene
-    slicer.modules = types.SimpleNamespace(
-        **{name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in runtime.logics.items()}
-    )
+    runtime = runtimeWithApplication(desktop)
     import StructDiff
 
     widget = StructDiff.StructDiffWidget()
@@ -80,6 +71,16 @@ def opened():
     widget.enter()
     widget.parent.show()
     return widget
+
+
+def runtimeWithApplication(desktop):
+    """Real MRML with its module logics where the application would have them."""
+    from slicerRuntime import SlicerRuntime
+
+    runtime = SlicerRuntime()
+    desktop.install()
+    desktop.open(runtime)
+    return runtime
 
 
 class Studio:

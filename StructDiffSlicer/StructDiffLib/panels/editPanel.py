@@ -5,6 +5,7 @@ import slicer
 
 from .. import display, maskEditing, topologyLine
 from ..failure import Failure
+from ..snapshot import MaskSnapshot, copyOfMask
 from ..translation import _
 from .panel import Panel, allow
 
@@ -25,14 +26,15 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         self._lines = {}
         self._observed = None
         self._changing = False
+        self._measuring = False
         self._settle = qt.QTimer()
-        self._settle.singleShot = True
         self._settle.interval = SETTLE_MS
         self._settle.timeout.connect(self.showTopology)
         self._setupEditor()
         ui = self.ui
         ui.findBranchesButton.clicked.connect(self.onFindBranches)
         ui.outlineCheckBox.toggled.connect(self.onOutline)
+        ui.vessels3DCheckBox.toggled.connect(self.onVessels3D)
         ui.undoEditButton.clicked.connect(self.onUndo)
         ui.redoEditButton.clicked.connect(self.onRedo)
         ui.lengthenButton.clicked.connect(self.onLengthen)
@@ -40,6 +42,7 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         ui.moveButton.clicked.connect(self.onMove)
         ui.narrowButton.clicked.connect(self.onNarrow)
         ui.widenButton.clicked.connect(self.onWiden)
+        ui.repairButton.clicked.connect(self.onRepair)
         ui.newMaskButton.clicked.connect(self.onNewMask)
 
     # -- the embedded Segment Editor -----------------------------------------------------------------------------------
@@ -91,6 +94,8 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         allow(ui.moveButton, branch, _("Let the branch take off this much further down its parent"))
         allow(ui.narrowButton, branch, _("Narrow the branch (a stenosis) over this length"))
         allow(ui.widenButton, branch, _("Widen the branch (an ectasia) over this length"))
+        allow(ui.repairButton, mask or busy, _("Close gaps and drop specks, so that the mask is one that edits can start from"))
+        allow(ui.vessels3DCheckBox, mask, _("Show the vessels in the 3D view"))
         allow(ui.newMaskButton, mask or busy, _("Another heart of the same build: everything moves a little, vessels vary"))
         allow(ui.undoEditButton, mask or busy, _("Take the last change back"))
         allow(ui.redoEditButton, mask or busy, _("Make the last undone change again"))
@@ -105,8 +110,9 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
             self.ui.topologyLabel.text = _("Choose a mask to see its topology")
             return
         segmentation = mask.GetSegmentation()
-        for event in (segmentation.SourceRepresentationModified, segmentation.SegmentAdded, segmentation.SegmentRemoved):
-            self.addObserver(segmentation, event, self.onStroke)
+        events = ("SourceRepresentationModified", "SegmentModified", "SegmentAdded", "SegmentRemoved")
+        for event in events:
+            self.addObserver(segmentation, getattr(segmentation, event), self.onStroke)
         self.onOutline()
         self._settle.start()
 
@@ -115,27 +121,46 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         self._settle.start()
 
     def showTopology(self):
-        """The line of every vessel; after a stroke only that of the segment that was painted."""
+        """Measure every vessel in the background; after a stroke only the segment that was painted."""
+        self._settle.stop()
         if self.mask is None:
+            return
+        if self._measuring:  # once more when that has ended
+            self._settle.start()
             return
         with self.guarded():
             vessels = [one for one in self.session.bridge.segmentLabels(self.mask) if one.thin]
             painted = self.ui.segmentEditor.currentSegmentID()
-            for one in vessels:
-                if one.segmentId == painted or one.segmentId not in self._lines or painted not in self._lines:
-                    self._lines[one.segmentId] = topologyLine.lineOfSegment(self.mask, one.segmentId)
-            self._lines = {one.segmentId: self._lines[one.segmentId] for one in vessels}
-            self.ui.topologyLabel.text = "\n".join(self._lines.values()) or _("This mask has no vessel (thin structure).")
+            stale = [one for one in vessels if one.segmentId == painted or painted not in self._lines]
+            ids, mask, copy = [one.segmentId for one in stale], self.mask, copyOfMask(self.mask)
+            kept = {one.segmentId: self._lines.get(one.segmentId, "") for one in vessels}
+            self._measuring = True
+            self.session.background.submit(
+                lambda: {**kept, **{segment: topologyLine.lineOfSegment(copy, segment) for segment in ids}},
+                lambda lines, error: self._showLines(mask, lines, error),
+            )
+
+    def _showLines(self, mask, lines, error):
+        self._measuring = False
+        if error is not None:
+            self.session.fail(error)
+        elif mask is self.mask:
+            self._lines = lines
+            self.ui.topologyLabel.text = "\n".join(lines.values()) or _("This mask has no vessel (thin structure).")
 
     def onOutline(self):
         if self.mask is not None:
             display.showOutline(self.mask, self.ui.outlineCheckBox.checked)
 
+    def onVessels3D(self):
+        with self.guarded():
+            display.showSurface(self.mask, self.ui.vessels3DCheckBox.checked)
+
     # -- proved edits --------------------------------------------------------------------------------------------------
     def onFindBranches(self):
         with self.guarded():
-            labelMap = self.session.bridge.labelMapOf(self.mask)
-            self._start(lambda: maskEditing.branches(labelMap), self._listBranches)
+            snapshot = MaskSnapshot(self.session.bridge, self.mask)
+            self._start(lambda: maskEditing.branches(snapshot.labelMap()), self._listBranches)
 
     def _listBranches(self, rows):
         self._branches = rows
@@ -168,6 +193,9 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         centre = self._branch()[0].lengthMM * self.ui.placeSlider.value / 100
         return {"centreMM": centre, "lengthMM": self.ui.amountSlider.value, "percent": self.ui.percentSlider.value}
 
+    def onRepair(self):
+        self._edit("repair")
+
     def onNewMask(self):
         self._edit("newMask", seed=self.parameters.seed, strength=self.ui.strengthSlider.value)
 
@@ -175,9 +203,11 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         """Prove the edit in the background, then put it into the scene unless the mask has changed meanwhile."""
         with self.guarded():
             mask = self.mask
-            labelMap, stamp = self.session.bridge.labelMapOf(mask), mask.GetSegmentation().GetMTime()
+            snapshot, stamp = MaskSnapshot(self.session.bridge, mask), mask.GetSegmentation().GetMTime()
             self.ui.editMessageLabel.text = _("Changing and proving…")
-            self._start(lambda: maskEditing.edited(labelMap, kind, **options), lambda result: self._put(mask, stamp, result))
+            self._start(
+                lambda: maskEditing.edited(snapshot.labelMap(), kind, **options), lambda result: self._put(mask, stamp, result)
+            )
 
     def _put(self, mask, stamp, result):
         if mask is not self.mask or mask.GetSegmentation().GetMTime() != stamp:

@@ -4,6 +4,7 @@ import qt
 
 from .. import findings
 from ..failure import Failure
+from ..snapshot import MaskSnapshot
 from ..translation import _
 from .panel import Panel, allow, columns, silent
 
@@ -71,10 +72,10 @@ class QualityPanel(Panel):
         """Measure in the background; the table is filled when it is done."""
         with self.guarded():
             self._checked = self.target()
-            labelMap = self.session.bridge.labelMapOf(self._checked)
+            snapshot = MaskSnapshot(self.session.bridge, self._checked)
             self._looking = True
             self.ui.verdictLabel.text = _("Measuring…")
-            self.session.background.submit(lambda: findings.look(labelMap), self.onLooked)
+            self.session.background.submit(lambda: findings.look(snapshot.labelMap()), self.onLooked)
         self.update()
 
     def onLooked(self, quality, error):

@@ -3,6 +3,7 @@
 import qt
 
 from .. import templates
+from ..snapshot import MaskSnapshot
 from ..translation import _
 from .panel import Panel, allow, silent
 
@@ -40,13 +41,21 @@ class TemplatePanel(Panel):
         self._listed = None
         self.session.tell("parameters")
 
-    def _ranked(self):
-        """(entry, why it matches) pairs, best first."""
-        mask = self.parameters.maskNode if self.parameters else None
-        if mask is None:
-            return [(entry, "") for entry in self.session.entries]
-        labelMap = self.session.bridge.labelMapOf(mask)
-        return [(ranked.entry, ranked.why) for ranked in templates.ranked(self.session.entries, labelMap)]
+    def _rank(self):
+        """List the entries, the best matches for the mask first; they are compared in the background."""
+        entries, mask = self.session.entries, self.parameters.maskNode if self.parameters else None
+        self._list([(entry, "") for entry in entries])
+        if mask is not None:
+            snapshot = MaskSnapshot(self.session.bridge, mask)
+            self.session.background.submit(
+                lambda: templates.ranked(entries, snapshot.labelMap()), lambda *ended: self._onRanked(mask, *ended)
+            )
+
+    def _onRanked(self, mask, ranked, error):
+        if error is not None:
+            self.session.fail(error)
+        elif self.parameters is not None and mask is self.parameters.maskNode:
+            self._list([(one.entry, one.why) for one in ranked])
 
     def _list(self, ranked):
         listWidget = self.ui.templateList
@@ -71,7 +80,7 @@ class TemplatePanel(Panel):
         if what == "parameters" and self.session.entries and listed != self._listed:
             self._listed = listed
             with self.guarded():
-                self._list(self._ranked())
+                self._rank()
         super().onChange(what, told)
 
     def onRow(self, row):

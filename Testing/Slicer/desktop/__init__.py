@@ -7,6 +7,7 @@ upstream_names.json, made from Slicer's and CTK's sources, is compared with what
 import ctypes
 import os
 import sys
+import types
 from pathlib import Path
 
 MODULE_FOLDER = Path(__file__).resolve().parents[3] / "StructDiffSlicer"
@@ -22,6 +23,15 @@ def install():
 
     qtModule.install(MODULE_FOLDER)
     application.install()
+
+
+def open(runtime):
+    """Give the application this runtime's scene and module logics."""
+    import slicer
+
+    slicer.mrmlScene = runtime.scene
+    logics = {name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in runtime.logics.items()}
+    slicer.modules = types.SimpleNamespace(**logics)
 
 
 def _lendNone():

@@ -17,13 +17,9 @@ WORKER_PYTHON = Path(os.environ.get("STRUCTDIFF_PYTHON") or ROOT / ".venv" / "bi
 def desktop(runtime):
     """Slicer's application, as far as the module asks for it."""
     import desktop
-    import slicer
 
     desktop.install()
-    slicer.mrmlScene = runtime.scene
-    slicer.modules = types.SimpleNamespace(
-        **{name.lower(): types.SimpleNamespace(logic=lambda logic=logic: logic) for name, logic in runtime.logics.items()}
-    )
+    desktop.open(runtime)
     return desktop
 
 

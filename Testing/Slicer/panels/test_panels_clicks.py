@@ -105,6 +105,18 @@ def test_the_topology_line_follows_a_stroke(widget, a_faulty_mask, wait):
     wait(lambda: "1 piece" in label.text())
 
 
+def test_a_broken_mask_is_repaired_by_a_click_and_shown_in_3d(widget, a_faulty_mask, wait):
+    edit = panel(widget, "Edit")
+    click(edit.repairButton)
+    wait(lambda: not widget.session.background.busy, 120)
+    assert widget.session.failure is None, widget.session.failure.report()
+    wait(lambda: "1 piece" in edit.topologyLabel.text())
+    click(edit.vessels3DCheckBox)
+    assert a_faulty_mask.GetDisplayNode().GetVisibility3D()
+    click(edit.vessels3DCheckBox)
+    assert not a_faulty_mask.GetDisplayNode().GetVisibility3D()
+
+
 def test_the_segment_editor_is_set_up_for_vessels_and_left_clean(widget, a_faulty_mask):
     editor = panel(widget, "Edit").segmentEditor
     assert editor.order[:3] == ["Paint", "Draw", "Erase"]
