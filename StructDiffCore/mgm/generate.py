@@ -33,6 +33,8 @@ BREAK_TRIES = 12
 """Faults drawn for one mask before the module gives up."""
 MARGIN_MM = 8.0
 """Room around the carried points that stand for the heart (every fourth voxel of it, vessel radii)."""
+VESSEL_MARGIN_MM = 2.0
+"""A new grid ends no nearer to a vessel's lumen."""
 ALIKE = 0.98
 """A mask whose overlap (Dice over all labels) with an earlier one is higher counts as a copy."""
 
@@ -64,7 +66,7 @@ def make_mask(references: Sequence[Reference], recipe: Recipe) -> NewMask:
     reference = _chosen(references, recipe.reference)
     warp = _warp(references, recipe)
     own, courses, ends = _courses(references, recipe, warp)
-    whole = _grid(reference, recipe)
+    whole = _grid(reference, recipe, courses)
     points = _some_points(reference)
     box = _needed_box(warp.carried(points), courses, whole)
     geometry = whole.cropped(tuple(side.start for side in box), tuple(side.stop - side.start for side in box))
@@ -147,10 +149,23 @@ def _warp(references: Sequence[Reference], recipe: Recipe) -> Warp:
     return Warp.from_recipe(recipe.warp, *reference.box_mm(), way)
 
 
-def _grid(reference: Reference, recipe: Recipe) -> Geometry:
-    """The reference's grid, with room to move in unless the heart stays where it is; at the recipe's spacing."""
-    geometry = reference.roomy if recipe.warp.moves else reference.mask.geometry
+def _grid(reference: Reference, recipe: Recipe, courses: Mapping[int, Course]) -> Geometry:
+    """The reference's grid, with room for the warp and all vessels unless the heart stays in place; at the recipe's spacing."""
+    geometry = _holding(reference.roomy, courses) if recipe.warp.moves else reference.mask.geometry
     return geometry if recipe.spacing_mm is None else geometry.with_spacing(recipe.spacing_mm)
+
+
+def _holding(geometry: Geometry, courses: Mapping[int, Course]) -> Geometry:
+    """The grid, widened where a vessel would leave it."""
+    low, high = np.zeros(3), np.asarray(geometry.shape) - 1.0
+    for course in courses.values():
+        for branch in course.after.branches:
+            index = geometry.to_index(branch.points_mm)
+            margin = (float(branch.radii_mm.max()) + VESSEL_MARGIN_MM) / np.asarray(geometry.spacing)
+            low, high = np.minimum(low, index.min(axis=0) - margin), np.maximum(high, index.max(axis=0) + margin)
+    first, last = np.floor(low).astype(int), np.ceil(high).astype(int)
+    shape = tuple(int(n) for n in last - first + 1)
+    return geometry.cropped(tuple(int(n) for n in first), shape)  # type: ignore[arg-type]
 
 
 def _courses(references: Sequence[Reference], recipe: Recipe, warp: Warp) -> tuple[Reference, dict[int, Course], dict[int, int]]:
