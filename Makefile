@@ -75,9 +75,11 @@ check: $(READY)
 bench: $(READY) $(SLICER_READY)
 	@$(BIN)/python Testing/Benchmarks/bench.py
 	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_slicer.py
+	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_panel.py
 
 screenshots: $(READY) $(SLICER_READY)
-	@$(SLICER_VENV)/bin/python Testing/Slicer/make_screenshots.py 2>/dev/null
+	@$(SLICER_VENV)/bin/python Testing/Slicer/make_screenshots.py
+	@$(SLICER_VENV)/bin/python Testing/Slicer/panel_screenshots.py
 
 clean:
 	rm -rf $(VENV) $(SLICER_VENV) $(TARGET_VENV) out build dist *.egg-info
