@@ -23,16 +23,28 @@ def geometryOf(volumeNode):
 
 def moved(geometry, node):
     """A node's own grid carried into the world by its parent transform; refuses one that is not linear."""
-    parent = node.GetParentTransformNode()
-    if parent is None:
+    if node.GetParentTransformNode() is None:
         return geometry
+    return Geometry.from_affine(geometry.shape, _toWorld(node) @ geometry.affine)
+
+
+def beforeMove(geometry, node):
+    """The grid of a node's own that its parent transform carries to this one."""
+    if node.GetParentTransformNode() is None:
+        return geometry
+    return Geometry.from_affine(geometry.shape, np.linalg.inv(_toWorld(node)) @ geometry.affine)
+
+
+def _toWorld(node):
+    """(4, 4) array of the parent transform; StructDiffError where it is not linear."""
+    parent = node.GetParentTransformNode()
     if not parent.IsTransformToWorldLinear():
         raise StructDiffError(
             _("'{name}' lies under a non-linear transform").format(name=node.GetName()), _("harden the transform first")
         )
     toWorld = vtk.vtkMatrix4x4()
     parent.GetMatrixTransformToWorld(toWorld)
-    return Geometry.from_affine(geometry.shape, arrayOf(toWorld) @ geometry.affine)
+    return arrayOf(toWorld)
 
 
 def placeVolume(volumeNode, geometry):

@@ -5,7 +5,7 @@ import slicer
 
 from StructDiffCore.domain import LabelMap, StructDiffError
 
-from .grids import emptyImageOf, gridOfImage, moved, orientedImageOf, voxelsOf
+from .grids import beforeMove, emptyImageOf, gridOfImage, moved, orientedImageOf, voxelsOf
 from .segmentMeaning import describe, labelsOfSegments, rememberScheme
 from .translation import _
 
@@ -43,13 +43,15 @@ def layLabels(segmentationNode, geometry, labels):
 
 
 def writeLabels(segmentationNode, labelMap):
-    """Let a segmentation hold exactly this label map; segments that stay keep their ids and how they are shown."""
+    """Let a segmentation hold exactly this label map; segments that stay keep their ids and how they are shown.
+
+    A parent transform stays: the voxels are laid where it carries them to the label map's place.
+    """
     segmentation = segmentationNode.GetSegmentation()
-    segmentationNode.SetAndObserveTransformNodeID(None)
     meant = labelsOfSegments(segmentationNode, labelMap.scheme)[0]
     idOfValue = {label.value: name for name, (label, known) in meant.items() if known}
     hadSurface = segmentation.ContainsRepresentation(SURFACE)
-    image = orientedImageOf(labelMap.voxels, labelMap.geometry)
+    image = orientedImageOf(labelMap.voxels, beforeMove(labelMap.geometry, segmentationNode))
     state = segmentationNode.StartModify()
     try:
         segmentation.SetSourceRepresentationName(BINARY)

@@ -138,6 +138,29 @@ def test_a_parent_transform_moves_the_grid(bridge, scene, a_small_mask, a_small_
     np.testing.assert_array_equal(moved.voxels, a_small_mask.voxels)
 
 
+def test_an_edit_under_a_transform_lies_where_it_was_made_and_undo_too(bridge, scene, a_small_mask):
+    import vtk
+
+    turn = scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    rotation = vtk.vtkTransform()
+    rotation.Translate(5, -7, 11)
+    rotation.RotateWXYZ(30, 1, 2, 3)
+    turn.SetMatrixTransformToParent(rotation.GetMatrix())
+    node = bridge.addSegmentation(a_small_mask, "mask")
+    node.SetAndObserveTransformNodeID(turn.GetID())
+    before = bridge.labelMapOf(node)
+    edited = before.voxels.copy()
+    edited[12, 6:12, 6] = 0
+    bridge.replaceLabels(node, LabelMap(edited, before.geometry, CARDIAC))
+    after = bridge.labelMapOf(node)
+    assert node.GetParentTransformNode() is turn
+    assert after.geometry.same_as(before.geometry, 1e-6)
+    np.testing.assert_array_equal(after.voxels, edited)
+    assert bridge.undo(node)
+    assert bridge.labelMapOf(node).geometry.same_as(before.geometry, 1e-6)
+    np.testing.assert_array_equal(bridge.labelMapOf(node).voxels, before.voxels)
+
+
 def test_a_sheared_volume_is_refused(bridge, scene, a_small_image):
     import vtk
 
