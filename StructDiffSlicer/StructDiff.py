@@ -62,6 +62,7 @@ class StructDiffWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.sampleDataButton.clicked.connect(self.onSampleData)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def cleanup(self):
@@ -87,6 +88,11 @@ class StructDiffWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.desk.setScene(slicer.mrmlScene)
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller=None, event=None):
+        """A scene was opened: its choices and pairs are taken up."""
+        self.initializeParameterNode()
+        self.session.adopt()
 
     def initializeParameterNode(self):
         """Ensure that a parameter node exists and is observed."""

@@ -1,62 +1,18 @@
 """Session: what the panels share: the scene's bridge, the choices, the running job and the pairs made so far. Knows no Qt."""
 
 import logging
-import re
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from .background import Background
 from .failure import Failure, failureOf
 from .jobs import Busy
+from .pairs import Source, pairOf, pairOfScene
 from .parameters import commandLineFrom, jobFrom, withInputs
 from .readAhead import ReadAhead
 from .results import readFiles
+from .scenePairs import pairsOf
 from .translation import _
-
-
-@dataclass(frozen=True)
-class Source:
-    """A template to run with: nodes of the scene or paths of the library."""
-
-    image: object
-    mask: object
-    name: str
-    shape: tuple = ()
-    """Voxels of the image, where known."""
-
-    @classmethod
-    def of(cls, entry):
-        """A usable entry of the template library."""
-        return cls(str(entry.image), entry, entry.id, tuple(entry.shape))
-
-    def maskFor(self, folder):
-        """The node, or the path of a mask in the template's own scheme, written into ``folder`` where it must be."""
-        return str(self.mask.mask_file(folder)) if hasattr(self.mask, "mask_file") else self.mask
-
-
-@dataclass(eq=False)
-class MadePair:
-    """A finished sample: its folder on the disk and, where it was loaded, its nodes' ids."""
-
-    name: str
-    folder: str
-    seed: int
-    topology: str
-    quality: str
-    off: list = field(default_factory=list)
-    words: str = ""
-    """One line on what the confidence map is worth."""
-
-    @property
-    def caseName(self):
-        """A name for files: letters, digits and hyphens of the pair's name, and its run, so that no two are alike."""
-        run = Path(self.folder).parent.parent.name
-        return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in (self.name, run))
-
-    @property
-    def passed(self):
-        return self.topology == "pass" and self.quality == "pass"
 
 
 class Session:
@@ -225,6 +181,8 @@ class Session:
         samples = event.get("samples", [])
         made = [pairOf(sample, self._name, len(samples)) for sample in samples]
         self.pairs += made
+        for pair in made:
+            pair.imageId = "" if self._quiet or self.loaded is None else self.loaded.imageNodes[0].GetID()
         self._end(made)
         self.tell("results", made)
 
@@ -247,6 +205,14 @@ class Session:
         if loaded.confidenceNodes:
             self.parameters.confidenceNode = loaded.confidenceNodes[0]
 
+    def adopt(self):
+        """Take up the pairs that came with an opened scene, where they are not known yet."""
+        known = {pair.imageId for pair in self.pairs}
+        for found in pairsOf(self.bridge.scene):
+            if found.imageNode.GetID() not in known:
+                self.pairs.append(pairOfScene(found))
+        self.tell("pairs")
+
     # -- what went wrong ---------------------------------------------------------------------------------------------
     def fail(self, failure):
         """Keep a failure (or an exception) for the user to see."""
@@ -262,6 +228,7 @@ class Session:
         """The nodes are gone: forget them; a run under way would have nowhere to go and is cancelled."""
         self.parameters = None
         self.loaded = None
+        self.pairs = [pair for pair in self.pairs if pair.folder]
         self._sceneNumber += 1
         if self.running:
             self.cancel()
@@ -270,17 +237,3 @@ class Session:
                     "cancelled", _("the scene was closed during a run"), _("what was finished lies in ") + str(self.runsFolder)
                 )
             )
-
-
-def pairOf(sample, name, count):
-    """A sample of a ``finished`` event as a MadePair."""
-    folder = sample["folder"]
-    return MadePair(
-        name if count == 1 else f"{name}, {Path(folder).name}",
-        folder,
-        int(sample.get("seed", 0)),
-        sample.get("topology", ""),
-        sample.get("quality", ""),
-        list(sample.get("off", ())),
-        sample.get("confidence_words") or "",
-    )

@@ -195,3 +195,12 @@ def isProse(text):
 def test_no_style_sheets():
     for path in (*sources(), *UI.glob("*.ui")):
         assert "styleSheet" not in path.read_text(encoding="utf-8"), path.name
+
+
+def test_functions_and_files_of_the_module_are_short():
+    for path in sources():
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 300, path.name
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 60, f"{path.name}: {node.name}"

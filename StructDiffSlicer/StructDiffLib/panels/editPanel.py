@@ -25,6 +25,7 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
         self._branches = []
         self._lines = {}
         self._observed = None
+        self._image = None
         self._changing = False
         self._measuring = False
         self._settle = qt.QTimer()
@@ -84,6 +85,10 @@ class EditPanel(Panel, slicer.util.VTKObservationMixin):
     def update(self):
         if self.mask is not self._observed:
             self._observe(self.mask)
+        image = self.parameters and (self.parameters.imageNode or self.parameters.templateImageNode)
+        if image is not self._image:  # what Threshold and the like look at
+            self._image = image
+            self.ui.segmentEditor.setSourceVolumeNode(image)
         mask = "" if self.mask else _("Choose a mask first (top of the panel)")
         busy = _("A change is being made and proved: one moment") if self._changing else ""
         branch = mask or busy or ("" if self._branches else _("Find the branches of the mask first"))

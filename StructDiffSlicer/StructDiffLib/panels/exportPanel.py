@@ -7,7 +7,7 @@ import slicer
 
 from .. import exporting
 from ..batch import Batch
-from ..session import Source
+from ..pairs import Source
 from ..translation import _
 from .panel import Panel, allow, columns, silent
 
@@ -35,17 +35,17 @@ class ExportPanel(Panel):
 
     # -- pairs ---------------------------------------------------------------------------------------------------------
     def onChange(self, what, told):
-        if what == "results":
+        if what in ("results", "pairs") or (what == "parameters" and len(self._known) != len(self.session.pairs)):
             self._list()
         super().onChange(what, told)
 
     def _list(self):
-        table, ticked = self.ui.pairsTable, {pair.folder for pair in self._ticked()}
+        table, ticked = self.ui.pairsTable, self._ticked()
         with silent(table):
             table.rowCount = len(self.session.pairs)
             for row, pair in enumerate(self.session.pairs):
                 fresh = row >= len(self._known)
-                table.setItem(row, 0, _tick(pair.name, fresh or pair.folder in ticked))
+                table.setItem(row, 0, _tick(pair.name, fresh or pair in ticked))
                 off = ", ".join(pair.off)
                 quality = _verdict(pair.quality) + (f" ({off})" if off else "")
                 for column, text in enumerate((_verdict(pair.topology), quality, str(pair.seed)), 1):
@@ -92,7 +92,7 @@ class ExportPanel(Panel):
     def onExport(self):
         with self.guarded():
             ticked = self._ticked()
-            cases = [(pair.folder, pair.caseName) for pair in ticked]
+            cases = [(self._source(pair), pair.caseName) for pair in ticked]
             chosen, out = self.parameters.exportFormat.value, Path(self.parameters.exportFolder)
             failed = any(not pair.passed for pair in ticked)
             reason = self.ui.reasonEdit.text.strip() if failed and self.ui.forceCheckBox.checked else None
@@ -100,6 +100,10 @@ class ExportPanel(Panel):
             self.ui.exportedLabel.text = _("Writing…")
             self.session.background.submit(lambda: exporting.exportPairs(_named(cases), chosen, out, reason), self.onExported)
         self.update()
+
+    def _source(self, pair):
+        """The sample's folder, or the pair read from the nodes that came with the scene."""
+        return pair.folder if pair.nodes is None else pair.nodes.exportPair(self.session.bridge)
 
     def onExported(self, written, error):
         self._writing = False
@@ -155,7 +159,8 @@ def _named(cases):
 
     from StructDiffCore.io.export_pair import read_sample
 
-    return [replace(read_sample(Path(folder)), name=name) for folder, name in cases]
+    read = [(read_sample(Path(one)) if isinstance(one, str) else one, name) for one, name in cases]
+    return [replace(pair, name=name) for pair, name in read]
 
 
 def _tick(text, on):

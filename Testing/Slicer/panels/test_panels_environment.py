@@ -21,18 +21,12 @@ def packaging(desktop, monkeypatch):
 
     told = []
     module = types.ModuleType("slicer.packaging")
-    module.load_requirements = lambda path: [types.SimpleNamespace(name=one) for one in open(path).read().split()]
-    module.pip_ensure = lambda requirements, **more: told.append(
-        ("ensure", [one.name for one in map(_named, requirements)], more)
-    )
+    module.load_requirements = lambda path: [types.SimpleNamespace(name=one) for one in path.read_text().split()]
+    module.pip_ensure = lambda requirements, **more: told.append(("ensure", requirements, more))
     module.pip_install = lambda requirements, **more: told.append(("install", requirements, more))
     monkeypatch.setitem(sys.modules, "slicer.packaging", module)
     monkeypatch.setattr(slicer, "packaging", module, raising=False)
     return told
-
-
-def _named(requirement):
-    return requirement if hasattr(requirement, "name") else types.SimpleNamespace(name=str(requirement))
 
 
 @pytest.fixture

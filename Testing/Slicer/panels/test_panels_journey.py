@@ -40,6 +40,30 @@ def test_a_click_makes_volume_confidence_and_mask_nodes(widget, synthesized, sce
     click(widget, "QualityPanel", "checkButton")
 
 
+def test_pairs_of_an_opened_scene_can_be_exported(widget, synthesized, wait, tmp_path):
+    made = widget.session.pairs[0]
+    assert scenePairs(widget)[0].maskNode is widget.session.loaded.maskNode
+    widget.session.pairs.clear()
+    widget.onSceneEndImport()
+    found = widget.session.pairs[0]
+    assert (found.folder, found.topology, found.quality, found.seed) == ("", made.topology, made.quality, made.seed)
+    export = widget.desk.panels["ExportPanel"].ui
+    export.exportFolderEdit.currentPath = str(tmp_path / "again")
+    if not found.passed:
+        export.forceCheckBox.click()
+        export.reasonEdit.setText("tiny weights, made for a test")
+    click(widget, "ExportPanel", "exportButton")
+    wait(lambda: "written" in export.exportedLabel.text() or widget.session.failure, 60)
+    assert widget.session.failure is None, widget.session.failure.report()
+    assert len(list((tmp_path / "again").rglob("*.nrrd"))) >= 2
+
+
+def scenePairs(widget):
+    from StructDiffLib.scenePairs import pairsOf
+
+    return pairsOf(widget.session.bridge.scene)
+
+
 def test_the_pair_is_exported_and_reads_back_on_its_grid(widget, synthesized, wait, tmp_path):
     from StructDiffLib.parameters import ExportFormat
 
