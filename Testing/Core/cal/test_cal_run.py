@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from toy_pairs import GRID, returned, toy, write_config, write_sample, write_scene
+from toy_pairs import GRID, SCHEME, returned, toy, write_config, write_sample, write_scene
 
 from StructDiffCore.cal.data import listed
 from StructDiffCore.cal.log import LOG
 from StructDiffCore.cal.run import CHECKPOINT, device_of, learning_rate_at, read_pairs, run_pretraining
 from StructDiffCore.cal.settings import PretrainSettings, StageSettings
 from StructDiffCore.cli.main import main
-from StructDiffCore.domain import StructDiffError
-from StructDiffCore.io.files import read_label_map
+from StructDiffCore.domain import LabelMap, StructDiffError
+from StructDiffCore.io.files import read_label_map, write_label_map
 from StructDiffCore.measures.overlap import dice
 from StructDiffCore.segmentation import fit
 from StructDiffCore.segmentation.networks import HALVINGS, NETWORKS
@@ -195,6 +197,25 @@ def test_it_learns_the_toy_and_predict_finds_it_in_an_unseen_scan(tmp_path: Path
     manifest = json.loads((tmp_path / "masks/manifest.json").read_text())
     assert manifest["weights"]["sha256"] == json.loads((tmp_path / "run/best.json").read_text())["sha256"]
     assert manifest["synthetic"] is False
+
+
+@pytest.mark.slow
+def test_where_labels_are_wrong_and_known_to_be_trust_finds_what_the_plain_loss_forgets(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    shutil.rmtree(tmp_path / "samples")
+    for number in range(8):
+        labels, folder = toy(number)[1], tmp_path / f"samples/sample-{number:03d}"
+        lost = (labels == 2) & (number % 4 != 0)
+        write_sample(folder, number, np.where(lost, 1e6, 0.0).astype(np.float32))
+        write_label_map(LabelMap(np.where(lost, 0, labels), GRID, SCHEME), folder / "mask.nii.gz")
+    stage = {"sources": ["samples"], "steps": 60, "learning_rate": 3e-3}
+    found = {}
+    for use in (True, False):
+        changes = {"synthetic": stage, "real": {}, "confidence": {"use": use}, "cldice_weight": 0.0, "ema_decay": 0.9}
+        config = write_config(tmp_path, crop=32, batch=1, validate_every=20, **changes)
+        run(config, tmp_path / f"run-{use}")
+        found[use] = json.loads((tmp_path / f"run-{use}/best.json").read_text())["validation"]["labels"]["block"]
+    assert found[True] > found[False] + 0.15
 
 
 @pytest.mark.parametrize("name", NETWORKS)
