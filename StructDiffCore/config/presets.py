@@ -38,6 +38,9 @@ SSV_METHODS = {
     "off": "no confidence map",
 }
 """How a confidence map is made, in the order of the command line's choices."""
+NOT_MEASURED = "whether it is large where the volume is wrong has not been measured yet"
+SSV_WORTH = {name: NOT_MEASURED for name in SSV_METHODS if name != "off"}
+"""What each map was found to be worth, for manifests and windows (``evaluation/confidence.py`` measures it)."""
 DEFAULT_SSV = "trajectory"
 SSV_PATHS = 5
 """Paths of ``full``, ``tails`` and ``noises``."""

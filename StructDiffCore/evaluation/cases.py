@@ -71,16 +71,21 @@ def real_case(folder: Path, number: int, settings: EvaluationSettings) -> Case:
 
 
 def _heart(domain: str, seed: int, settings: EvaluationSettings) -> Heart:
-    """The first heart from ``seed`` on that the domain may show and the grid can carry, cropped to the case's size."""
+    """A heart of the domain, cropped to the case's size."""
+    return _middle(heart_of_domain(domain, seed, settings.spacing_mm), settings.voxels)
+
+
+def heart_of_domain(domain: str, seed: int, spacing_mm: float = 0.8) -> Heart:
+    """The first heart from ``seed`` on that the domain may show and the grid can carry, whole."""
     allowed = domain_named(domain)
     wanted = HeartSettings(dominance="left" if domain == "held_out" else None, heavy_calcium=allowed.heavy_calcium)
     for candidate in range(seed, seed + ATTEMPTS):
         try:
-            heart = digital_heart(candidate, spacing_mm=settings.spacing_mm, settings=wanted)
+            heart = digital_heart(candidate, spacing_mm=spacing_mm, settings=wanted)
         except StructDiffError:
             continue
         if heart.dominance in allowed.dominances:
-            return _middle(heart, settings.voxels)
+            return heart
     raise StructDiffError(
         f"no digital heart of the domain '{domain}' between seeds {seed} and {seed + ATTEMPTS}", "change the seed"
     )

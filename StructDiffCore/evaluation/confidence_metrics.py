@@ -89,12 +89,3 @@ def _ranks_within(values: Floats, strata: NDArray) -> Floats:
         found = rankdata(values[inside])
         ranks[inside] = (found - found.mean()) / found.size
     return ranks
-
-
-def expected_calibration_error(confidence: ArrayLike, right: ArrayLike, bins: int = 10) -> float:
-    """Mean |confidence - share that is right| over bins of confidence, weighted by their voxels (Naeini 2015)."""
-    told, true = np.asarray(confidence, float), np.asarray(right, float)
-    place = np.minimum((told * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    gap = np.abs(np.bincount(place, told, bins) - np.bincount(place, true, bins))
-    return float(gap[count > 0].sum() / count.sum())

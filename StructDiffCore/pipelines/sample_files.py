@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from StructDiffCore import __version__
-from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
-from StructDiffCore.domain import LabelMap, Triple, Volume
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU, SSV_WORTH
+from StructDiffCore.domain import ConfidenceMap, LabelMap, Triple, Volume
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.io.files import mask_id, write_float_volume, write_label_map, write_volume
 from StructDiffCore.pictures.overlay import Overlay
@@ -23,18 +23,15 @@ from StructDiffCore.pictures.surface_page import Mark, save_surface
 from StructDiffCore.topology.report import TopologyReport
 
 if TYPE_CHECKING:
+    from StructDiffCore.synthesis.confidence_fit import ConfidenceFit
     from StructDiffCore.synthesis.prepared import Prepared
     from StructDiffCore.synthesis.result import Synthesis
 
 MASK_PICTURE = "mask_3d.png"
 CONFIDENCE = "confidence.nii.gz"
-CONFIDENCE_WORTH = (
-    "confidence.nii.gz tells where the generator's own estimates vary (standard deviation in HU); "
-    "whether it is large where the volume is wrong has not been measured yet."
-)
-"""What a person must know before trusting the map."""
-BYTES_PER_VOXEL = 10
-"""Two compressed int16 volumes, a mask and a float32 map, at worst."""
+CONFIDENCE_SHARE = "confidence_0_to_1.nii.gz"
+BYTES_PER_VOXEL = 14
+"""Two compressed int16 volumes, a mask and two float32 maps, at worst."""
 PICTURES_BYTES = 8 * 2**20
 
 
@@ -71,6 +68,8 @@ def write_sample(folder: Path, sample: Sample) -> None:
     write_label_map(sample.target, folder / "mask.nii.gz")
     if sample.synthesis.uncertainty is not None:
         write_float_volume(sample.synthesis.uncertainty.deviation_hu, folder / CONFIDENCE)
+    if (share := confidence_share(sample.synthesis)) is not None:
+        write_float_volume(Volume(share.voxels, share.geometry), folder / CONFIDENCE_SHARE)
     _draw(folder / "pictures", sample)
     write_text(folder / "manifest.json", json.dumps(manifest(sample), indent=2) + "\n")
 
@@ -92,6 +91,29 @@ def manifest(sample: Sample) -> dict[str, Any]:
     }
 
 
+def confidence_worth(synthesis: Synthesis) -> str:
+    """What a person must know before trusting the map."""
+    if synthesis.uncertainty is None:
+        return "no confidence map was made"
+    worth = SSV_WORTH[synthesis.uncertainty.record["method"]]
+    return f"{CONFIDENCE} tells where the generator is unsure (standard deviation in HU); {worth}."
+
+
+def confidence_share(synthesis: Synthesis) -> ConfidenceMap | None:
+    """P(|error| <= X HU) where the relation of this method's deviation to errors was measured for these weights and steps."""
+    fit, made = _fit_of(synthesis), synthesis.uncertainty
+    return None if fit is None or made is None else fit.of(made.deviation_hu)
+
+
+def _fit_of(synthesis: Synthesis) -> ConfidenceFit | None:
+    from StructDiffCore.synthesis.confidence_fit import shipped_fit
+
+    made, settings = synthesis.uncertainty, synthesis.record.get("settings", {})
+    if made is None or not synthesis.record.get("weights_sha256"):
+        return None
+    return shipped_fit(synthesis.record["weights_sha256"], settings.get("steps", 0), made.record["method"])
+
+
 def confidence_record(sample: Sample) -> dict[str, Any] | None:
     """How the confidence map was made, what it holds and what it is worth; None where there is none."""
     made = sample.synthesis.uncertainty
@@ -99,12 +121,19 @@ def confidence_record(sample: Sample) -> dict[str, Any] | None:
         return None
     deviation, labels = made.deviation_hu.voxels, sample.target.voxels
     medians = {sample.target.scheme[v].name: round(float(np.median(deviation[labels == v])), 2) for v in sample.target.present}
-    return {**made.record, "unit": "HU, standard deviation", "worth": CONFIDENCE_WORTH, "median_hu": medians}
+    fit = _fit_of(sample.synthesis)
+    share = {} if fit is None else {CONFIDENCE_SHARE: f"P(|error| <= {fit.threshold_hu:g} HU), fitted on digital hearts"}
+    worth = confidence_worth(sample.synthesis)
+    return {**made.record, "unit": "HU, standard deviation", "worth": worth, "median_hu": medians, **share}
 
 
 def _files(sample: Sample) -> dict[str, str]:
     files = {"image": "image.nii.gz", "image_clean": "image_clean.nii.gz", "mask": "mask.nii.gz"}
-    return files if sample.synthesis.uncertainty is None else {**files, "confidence": CONFIDENCE}
+    if sample.synthesis.uncertainty is not None:
+        files["confidence"] = CONFIDENCE
+    if _fit_of(sample.synthesis) is not None:
+        files["confidence_0_to_1"] = CONFIDENCE_SHARE
+    return files
 
 
 def software() -> dict[str, str]:
@@ -147,5 +176,5 @@ def _draw_confidence(path: Path, sample: Sample) -> None:
     low, high = CONFIDENCE_WINDOW_HU
     overlay = Overlay(made.deviation_hu, low, high, "standard deviation of the estimates (HU)")
     columns = (Column(sample.words, scan, target), Column(f"confidence: {made.record['method']}", scan, None, overlay))
-    title = "Where the generator's estimates vary; not yet compared with true errors"
+    title = "Where the generator is unsure"
     save_planes(path, columns, sample.focus_mm, shown=target, title=title)

@@ -21,7 +21,7 @@ from .models import load_system, weights_path
 from .previews import Previews, preview
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
-from .sample_files import CONFIDENCE, CONFIDENCE_WORTH, MASK_PICTURE, Sample, bytes_needed, write_sample
+from .sample_files import CONFIDENCE, MASK_PICTURE, Sample, bytes_needed, confidence_worth, write_sample
 from .verdict import intensity_verdict
 
 if TYPE_CHECKING:
@@ -204,8 +204,9 @@ def told_confidence(place: Path, synthesis: Synthesis) -> dict[str, Any]:
     """Where a sample's confidence map lies (None where there is none), how it was made and what it is worth."""
     made = synthesis.uncertainty
     if made is None:
-        return {"confidence": None, "confidence_words": "no confidence map was made", "ssv": "off"}
-    return {"confidence": str(place / CONFIDENCE), "confidence_words": CONFIDENCE_WORTH, "ssv": made.record["method"]}
+        return {"confidence": None, "confidence_words": confidence_worth(synthesis), "ssv": "off"}
+    words = confidence_worth(synthesis)
+    return {"confidence": str(place / CONFIDENCE), "confidence_words": words, "ssv": made.record["method"]}
 
 
 def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
@@ -216,7 +217,7 @@ def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
         lines.append(f"{sample['image']}  seed {sample['seed']}, quality {sample['quality']}{remark}")
     return [
         *lines,
-        *([CONFIDENCE_WORTH] if any(sample["confidence"] for sample in made) else []),
+        *dict.fromkeys(sample["confidence_words"] for sample in made if sample["confidence"]),
         f"pictures: {folder.path}/sample-*/pictures",
         "These volumes are synthetic: never use them as a patient's scan.",
     ]

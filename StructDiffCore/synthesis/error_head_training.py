@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,8 @@ class HeadSettings:
     """Edge of a crop in voxels."""
     sampling_steps: int = 10
     """Denoising steps of an example: those of a real job, so that the errors are."""
+    piece: int = 24
+    """Edge of the random part of an example that a step sees."""
     steps: int = 600
     """Optimiser steps."""
     learning_rate: float = 3e-3
@@ -77,6 +79,12 @@ class Example:
     def write(self, path: Path) -> None:
         write_tensors(path, {name: tensor.half() for name, tensor in vars(self).items()}, {})
 
+    def piece(self, start: Sequence[int], edge: int) -> Example:
+        """The cube of ``edge`` voxels from an even voxel."""
+        fine = (..., *(slice(s, s + edge) for s in start))
+        coarse = (..., *(slice(s // 2, (s + edge) // 2) for s in start))
+        return Example(self.level[coarse], self.maps[fine], self.clean[fine], self.error[fine])
+
     @classmethod
     def read(cls, path: Path) -> Example:
         return cls(**{name: tensor.float() for name, tensor in read_tensors(path).tensors.items()})
@@ -105,6 +113,8 @@ def fit(found: list[Example], settings: HeadSettings) -> ErrorHead:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
     for step in range(settings.steps):
         example = found[step % len(found)]
+        start = (2 * torch.randint(0, (settings.crop - settings.piece) // 2 + 1, (3,))).tolist()
+        example = example.piece(start, settings.piece)
         loss = likelihood_loss(head(example.level, example.maps, example.clean), example.error)
         optimiser.zero_grad()
         loss.backward()

@@ -12,7 +12,6 @@ from StructDiffCore.evaluation.confidence_metrics import (
     ause,
     coverage,
     ence,
-    expected_calibration_error,
     partial_rank_correlation,
     sparsification,
 )
@@ -99,7 +98,3 @@ def test_a_map_that_only_knows_the_tissue_or_the_edge_has_no_partial_correlation
 def test_nothing_that_varies_is_told_as_unknown():
     assert np.isnan(partial_rank_correlation([1, 1, 1], [1, 2, 3], [0, 0, 0], [1, 2, 3]))
     assert np.isnan(ause([1, 2], [0, 0]))
-
-
-def test_calibration_error_of_two_bins_is_counted_by_hand():
-    assert expected_calibration_error([0.95, 0.95, 0.05, 0.05], [1, 0, 0, 0]) == pytest.approx((2 * 0.45 + 2 * 0.05) / 4)

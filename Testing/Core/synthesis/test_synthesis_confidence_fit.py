@@ -45,24 +45,24 @@ def test_more_deviation_is_never_more_confidence(counts):
 
 def test_fits_come_back_from_their_file_and_only_for_their_weights(tmp_path):
     path = tmp_path / "fits.json"
-    write_fits(path, {"tails": a_fit()}, "abc", {"cases": 3})
-    assert_allclose(read_fits(path, "abc")["tails"].confidence, a_fit().confidence)
-    assert read_fits(path, "other") == {}
-    assert read_fits(tmp_path / "absent.json", "abc") == {}
+    write_fits(path, {"tails": a_fit()}, "abc", steps=10, cases=3)
+    assert_allclose(read_fits(path, "abc", 10)["tails"].confidence, a_fit().confidence)
+    assert read_fits(path, "other", 10) == read_fits(path, "abc", 6) == {}
+    assert read_fits(tmp_path / "absent.json", "abc", 10) == {}
     assert json.loads(path.read_text())["cases"] == 3
 
 
 def test_a_damaged_file_and_a_rising_curve_are_refused(tmp_path):
     path = tmp_path / "fits.json"
-    path.write_text('{"weights_sha256": "abc", "fits": {"tails": {}}}')
+    path.write_text('{"weights_sha256": "abc", "steps": 10, "fits": {"tails": {}}}')
     with pytest.raises(StructDiffError, match="no confidence fits"):
-        read_fits(path, "abc")
+        read_fits(path, "abc", 10)
     with pytest.raises(StructDiffError, match="must fall"):
         ConfidenceFit(50.0, np.array([1.0, 2.0]), np.array([0.1, 0.5]))
 
 
 def test_weights_that_were_never_measured_have_no_fit():
-    assert shipped_fit("no such weights", "trajectory") is None
+    assert shipped_fit("no such weights", 10, "trajectory") is None
 
 
 def test_counts_of_cases_add_up():

@@ -1,0 +1,193 @@
+"""The cases a confidence map is judged on: unseen hearts with their clean truth, whole and with planted damage."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from StructDiffCore.domain import CARDIAC, ImageMaskPair, LabelMap, StructDiffError, Template, Volume
+from StructDiffCore.models.conditioning import ConditionMaps
+from StructDiffCore.phantom.appearance import draw_appearance
+from StructDiffCore.phantom.formation import Rendering, render
+from StructDiffCore.phantom.heart import Heart
+from StructDiffCore.phantom.storage import load_heart, save_heart
+from StructDiffCore.synthesis.prepared import Prepared, prepare
+from StructDiffCore.synthesis.tiles import Index
+from StructDiffCore.training.crops import crop_start
+from StructDiffCore.training.pool import fill_pool, open_pool
+from StructDiffCore.training.settings import PairSettings
+
+from .cases import heart_of_domain
+from .confidence_settings import ConfidenceSettings
+
+THIN = CARDIAC.thin_values
+TUBE_VOXELS = 3
+PATCH_RADIUS_MM, PATCH_HU = 6.0, 300.0
+MOVED_MM = 1.0
+ATTEMPTS = 8
+HELD_OUT_STEP = 40
+"""Between the seeds of two held-out hearts: room for those that the domain does not allow."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A case that is not made yet."""
+
+    domain: str
+    """"training" or "held_out"."""
+    number: int
+    damage: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.domain}-{self.number}" + (f"-{self.damage}" if self.damage else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Two hearts in one look, seen through one window."""
+
+    target: Heart
+    truth: Rendering
+    template: Template
+
+
+@dataclass(frozen=True, eq=False)
+class ConfidenceCase:
+    """What the generator is asked in the middle of a window, and what is true there; arrays (i, j, k) of the middle."""
+
+    asked: Asked
+    window: Window
+    condition: ConditionMaps
+    box: tuple[slice, slice, slice]
+    """The middle inside the window."""
+    damaged: NDArray[np.bool_]
+    """Where damage was planted."""
+
+    @property
+    def labels(self) -> NDArray[np.integer]:
+        return self.window.target.mask.voxels[self.box]
+
+    @property
+    def truth_hu(self) -> NDArray[np.float32]:
+        return self.window.truth.clean.voxels[self.box]
+
+    @property
+    def tube(self) -> NDArray[np.bool_]:
+        """Within 3 voxels of the coronaries."""
+        return tube_around(np.isin(self.window.target.mask.voxels, THIN))[self.box]
+
+
+def asked_cases(settings: ConfidenceSettings) -> list[Asked]:
+    """All cases in order: phantoms, the held-out domain, damage."""
+    listed = [Asked("training", number) for number in range(settings.phantom_cases)]
+    listed += [Asked("held_out", number) for number in range(settings.held_out_cases)]
+    damaged = range(min(settings.damaged_cases, settings.phantom_cases))
+    return listed + [Asked("training", number, damage) for number in damaged for damage in settings.damages]
+
+
+def case_of(asked: Asked, settings: ConfidenceSettings) -> ConfidenceCase:
+    """The first window whose template can be aligned, with the planted damage and the condition of its middle."""
+    for attempt in range(ATTEMPTS):
+        rng = np.random.default_rng([settings.seed, asked.domain == "held_out", asked.number, attempt])
+        window = _window(asked, settings, rng)
+        try:
+            return _damaged_case(asked, window, settings, rng)
+        except StructDiffError:
+            continue
+    raise StructDiffError(f"no window of {asked.name} has a template that can be aligned", "give larger windows (voxels)")
+
+
+def _damaged_case(asked: Asked, window: Window, settings: ConfidenceSettings, rng: np.random.Generator) -> ConfidenceCase:
+    mask, template, damaged = window.target.mask, window.template, np.zeros(window.target.mask.voxels.shape, bool)
+    if asked.damage == "moved":
+        mask, damaged = moved_tree(mask)
+    if asked.damage == "branch":
+        template, damaged = without_tree(template), tube_around(np.isin(mask.voxels, THIN))
+    prepared = prepare(mask, template)
+    edge = (settings.voxels - settings.crop) // 2
+    box = tuple(slice(edge, edge + settings.crop) for _ in range(3))
+    if asked.damage == "patch":
+        prepared, damaged = bright_patch(prepared, box, rng)
+    condition = prepared.source.crop((edge,) * 3, (settings.crop,) * 3)
+    return ConfidenceCase(asked, window, condition, box, damaged[box])  # type: ignore[arg-type]
+
+
+def tube_around(vessels: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The vessels and all within 3 voxels of them."""
+    if not vessels.any():
+        return np.zeros(vessels.shape, bool)
+    return ndimage.distance_transform_edt(~vessels) <= TUBE_VOXELS
+
+
+def moved_tree(mask: LabelMap) -> tuple[LabelMap, NDArray[np.bool_]]:
+    """The mask with its coronaries moved by 1 mm (whole voxels, along a diagonal), and where it changed."""
+    spacing = np.asarray(mask.geometry.spacing)
+    shift = np.rint(MOVED_MM / np.sqrt(2) / spacing[:2]).astype(int)
+    thin = np.where(np.isin(mask.voxels, THIN), mask.voxels, 0)
+    moved = ndimage.shift(thin, (*shift, 0), order=0)
+    voxels = np.where(moved > 0, moved, np.where(thin > 0, 0, mask.voxels)).astype(mask.voxels.dtype)
+    return LabelMap(voxels, mask.geometry, mask.scheme), voxels != mask.voxels
+
+
+def without_tree(template: Template) -> Template:
+    """The template with its coronaries painted over by their surroundings and unlabelled."""
+    image, mask = template.pair.image, template.pair.mask
+    vessels = ndimage.binary_dilation(np.isin(mask.voxels, THIN))
+    if vessels.all() or not vessels.any():
+        return template
+    nearest = ndimage.distance_transform_edt(vessels, return_distances=False, return_indices=True)
+    painted = Volume(image.voxels[tuple(nearest)], image.geometry)
+    unlabelled = np.where(np.isin(mask.voxels, THIN), 0, mask.voxels)
+    pair = ImageMaskPair(painted, LabelMap(unlabelled, mask.geometry, mask.scheme))
+    return Template(pair, f"{template.id}-without-tree")
+
+
+def bright_patch(prepared: Prepared, box: tuple[slice, ...], rng: np.random.Generator) -> tuple[Prepared, NDArray[np.bool_]]:
+    """The aligned template with a ball 300 HU too bright inside the box, and that ball."""
+    image = prepared.source.template_image
+    spacing = np.asarray(prepared.geometry.spacing)
+    reach = np.ceil(PATCH_RADIUS_MM / spacing).astype(int)
+    centre = [int(rng.integers(b.start + r, max(b.start + r + 1, b.stop - r))) for b, r in zip(box, reach)]
+    grid = np.moveaxis(np.indices(image.shape), 0, -1)
+    ball = ((((grid - centre) * spacing) ** 2).sum(-1)) <= PATCH_RADIUS_MM**2
+    bright = (image + PATCH_HU * ball).astype(np.float32)
+    return replace(prepared, source=replace(prepared.source, template_image=bright)), ball
+
+
+def _window(asked: Asked, settings: ConfidenceSettings, rng: np.random.Generator) -> Window:
+    one, other = (_heart(asked.domain, asked.number + n, settings) for n in (0, 1))
+    shape: Index = (settings.voxels,) * 3
+    start = crop_start(np.argwhere(np.isin(one.mask.voxels, THIN)), True, one.geometry.shape, settings.voxels, rng)
+    start = tuple(min(s, n - settings.voxels) for s, n in zip(start, other.geometry.shape))  # type: ignore[assignment]
+    target, source = one.cropped(start, shape), other.cropped(start, shape)
+    appearance = draw_appearance(rng, asked.domain)
+    truth, shown = render(target, appearance, rng), render(source, appearance, rng)
+    return Window(target, truth, Template(ImageMaskPair(shown.noisy, source.mask), f"phantom-{source.seed}"))
+
+
+def _heart(domain: str, number: int, settings: ConfidenceSettings) -> Heart:
+    if domain == "held_out":
+        return _held_out_heart(settings.seed + 1000 + HELD_OUT_STEP * number, Path(settings.hearts))
+    wanted = settings.first_heart + settings.phantom_cases + 1
+    pairs = PairSettings(hearts=wanted, spacings_mm=(0.8,))
+    folder = Path(settings.pool)
+    for _ in fill_pool(folder, pairs, settings.pool_seed):
+        pass
+    return open_pool(folder, pairs, settings.pool_seed)[settings.first_heart + number]
+
+
+def _held_out_heart(seed: int, folder: Path) -> Heart:
+    """From the folder, or grown and kept there."""
+    path = folder / f"held_out-{seed}.npz"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f"part-{os.getpid()}-{path.name}")
+        save_heart(heart_of_domain("held_out", seed), partial)
+        os.replace(partial, path)
+    return load_heart(path)
