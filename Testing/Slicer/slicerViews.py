@@ -13,7 +13,7 @@ GAP = 6
 
 
 class SlicerViews:
-    """The views of one runtime; each is made on its first use."""
+    """The views of one runtime; each is made on its first use and drawn when a picture is asked for, not at every change."""
 
     def __init__(self, runtime):
         self._runtime = runtime
@@ -46,6 +46,7 @@ class SlicerViews:
         return rows
 
     def _sized(self, view, size):
+        view.set_render_blocked(True)
         view.render_window().SetSize(*size)
         view.update_size(*size)
         view.set_mapped_in_layout(True)

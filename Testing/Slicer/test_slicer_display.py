@@ -10,7 +10,15 @@ GRID = Geometry((60, 60, 40), (1.0, 1.0, 1.0), (-30, -30, -20))
 UNSURE = (slice(30, 45), slice(30, 45), slice(10, 30))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def runtime():
+    """One of its own: the other tests' scenes need not be drawn."""
+    from slicerRuntime import SlicerRuntime
+
+    return SlicerRuntime()
+
+
+@pytest.fixture(scope="module")
 def views(runtime):
     pytest.importorskip("trame_slicer")
     from slicerViews import SlicerViews
