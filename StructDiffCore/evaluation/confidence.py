@@ -2,7 +2,8 @@
 
 python -m StructDiffCore.evaluation.confidence Testing/Examples/confidence.yaml --out runs/confidence/report
 
-Each case is kept as a line of JSON when it is done: the same command goes on where it was stopped.
+Each case is kept as a line of JSON when it is done: the same command goes on where it was stopped. Several processes may share
+a folder: ``--part 1/3`` takes every third case, and the report is of all that is done.
 """
 
 from __future__ import annotations
@@ -68,18 +69,16 @@ class Bench:
         return Judged(asked.name, asked.domain, asked.damage, rows, counts_of(mapped, wrongs, settings.threshold_hu))
 
 
-def judge_confidence(settings: ConfidenceSettings, folder: Path) -> Iterator[list[Judged]]:
-    """After every case, all that is done so far; cases done earlier are not made again."""
+def judge_confidence(settings: ConfidenceSettings, folder: Path, part: int = 1, parts: int = 1) -> Iterator[list[Judged]]:
+    """After every case, all that is done so far, by any process; of the cases not done yet, every ``parts``-th is made."""
     bench = Bench.of(settings)
     path = folder / JOURNAL
     head = {"settings": json.loads(json.dumps(settings.as_dict())), "weights_sha256": bench.system.sha256}
-    done = _read(path, head)
-    yield done
-    for asked in asked_cases(settings):
+    yield (done := _read(path, head))
+    for asked in asked_cases(settings)[part - 1 :: parts]:
         if asked.name not in {judged.case for judged in done}:
-            done = [*done, bench.judged(asked)]
-            _append(path, asdict(done[-1]))
-            yield done
+            _append(path, asdict(bench.judged(asked)))
+            yield (done := _read(path, head))
 
 
 def weights_sha256(settings: ConfidenceSettings) -> str:
@@ -111,14 +110,16 @@ def _append(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Judge all cases, write the report after each (a stopped run leaves one of what is done)."""
+    """Judge the cases that are left and write the report of all that are done."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="YAML file of ConfidenceSettings")
     parser.add_argument("--out", type=Path, required=True, help="folder for journal and report")
+    parser.add_argument("--part", default="1/1", help="which share of the cases: 1/3, 2/3 or 3/3 (default all)")
     arguments = parser.parse_args()
+    part, parts = (int(number) for number in arguments.part.split("/"))
     settings = ConfidenceSettings.read(arguments.config)
     total = len(asked_cases(settings))
-    for done in judge_confidence(settings, arguments.out):
+    for done in judge_confidence(settings, arguments.out, part, parts):
         if done:
             print(f"{len(done)}/{total} {done[-1].case}", flush=True)
     write_report(arguments.out, done, settings, weights_sha256(settings))
