@@ -26,6 +26,8 @@ class SynthesisSettings:
     """Voxels that neighbouring tiles share and blend."""
     precision: str = "auto"
     """Network arithmetic: float32, bfloat16, or auto: bfloat16 where it is clearly faster."""
+    temperature: float = 1.0
+    """Strength of the start noise, 0 to 1: less makes calmer, less varied tissue (0: the most likely picture)."""
     feature_cache_mib: int = 512
     """Memory for condition features kept from step to step; tiles beyond it are encoded anew at every step."""
     ssv: str = DEFAULT_SSV
@@ -40,6 +42,8 @@ class SynthesisSettings:
             raise StructDiffError(f"unknown precision '{self.precision}'", f"choose one of {', '.join(PRECISIONS)}")
         if self.steps < 1:
             raise StructDiffError(f"steps is {self.steps}, expected 1 or more", "ask for 1 or more steps")
+        if not 0 <= self.temperature <= 1:
+            raise StructDiffError(f"temperature is {self.temperature}, expected 0 to 1", "give 1 for full variety")
         if self.tile < 16 or self.tile % TILE_MULTIPLE:
             raise StructDiffError(f"tile is {self.tile}, expected a multiple of {TILE_MULTIPLE}, 16 or more", "give 64 or 96")
         if self.overlap < 0 or self.overlap % TILE_MULTIPLE or self.overlap > self.tile // 2:

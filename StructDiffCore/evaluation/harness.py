@@ -67,7 +67,8 @@ class Bench:
     def result(self, case: Case, row: str, prepared: Prepared, seed: int) -> tuple[Result, Volume]:
         """Let a row answer a case and score it; all rows of a case get the same seed."""
         with measured() as cost:
-            image, clean = row_named(row)(case, prepared, self.system, SynthesisSettings(steps=self.settings.steps), seed)
+            asked = SynthesisSettings(steps=self.settings.steps, temperature=self.settings.temperature)
+            image, clean = row_named(row)(case, prepared, self.system, asked, seed)
         itself = row == "truth"
         made = Scan(image, case.reference.mask if itself else case.target)
         scores = look_scores(made, case.reference)

@@ -84,7 +84,7 @@ def sample_volume(
     calls = settings.denoiser_calls + spread.extra_calls
     denoiser = TiledDenoiser(system, condition, plan, settings, on_step, device, calls)
     levels = log_snr_levels(settings.steps)
-    start = start_noise((1, 1, *plan.padded), [torch.Generator().manual_seed(seed)]) * levels[0].sigma
+    start = start_noise((1, 1, *plan.padded), [torch.Generator().manual_seed(seed)]) * (levels[0].sigma * settings.temperature)
     later = torch.Generator().manual_seed(seed + 1)
     show, prior = on_estimate or (lambda estimate: None), PriorPlanes(condition)
     for step in sampler_named(settings.sampler)(denoiser, start, levels, [later]):
