@@ -1,0 +1,51 @@
+"""The confidence in [0, 1] beside the deviation: only where its relation to errors was measured for these weights and steps."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from StructDiffCore.config.presets import SSV_METHODS, SSV_WORTH
+from StructDiffCore.domain import Geometry, Volume
+from StructDiffCore.pipelines.sample_files import confidence_share, confidence_worth
+from StructDiffCore.synthesis import confidence_fit
+from StructDiffCore.synthesis.confidence_fit import ConfidenceFit, write_fits
+from StructDiffCore.synthesis.result import Synthesis
+from StructDiffCore.synthesis.ssv import Uncertainty
+
+GEOMETRY = Geometry((2, 2, 1))
+
+
+def a_synthesis(weights="abc", steps=10, method="tails"):
+    image = Volume(np.zeros(GEOMETRY.shape, np.float32), GEOMETRY)
+    variance = Volume(np.array([0, 4, 16, 900], np.float32).reshape(GEOMETRY.shape), GEOMETRY)
+    record = {"weights_sha256": weights, "settings": {"steps": steps}}
+    return Synthesis(image, image, record, Uncertainty(variance, {"method": method}))
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Resources in which 'tails' was fitted for the weights 'abc' at 10 steps."""
+    (tmp_path / "Models").mkdir()
+    fit = ConfidenceFit(50.0, np.array([0.0, 4.0]), np.array([1.0, 0.2]))
+    write_fits(tmp_path / "Models" / confidence_fit.SHIPPED_FITS, {"tails": fit}, "abc", 10, 3)
+    monkeypatch.setattr(confidence_fit, "resources_folder", lambda: tmp_path)
+
+
+def test_a_measured_map_is_turned_into_confidences(measured):
+    assert_allclose(confidence_share(a_synthesis()).voxels.ravel(), [1.0, 0.6, 0.2, 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("other", [{"weights": "else"}, {"weights": ""}, {"steps": 6}, {"method": "full"}])
+def test_other_weights_steps_or_methods_have_no_confidences(measured, other):
+    assert confidence_share(a_synthesis(**other)) is None
+
+
+def test_every_map_says_what_it_is_worth():
+    assert set(SSV_WORTH) == set(SSV_METHODS) - {"off"}
+    for method, worth in SSV_WORTH.items():
+        assert worth in confidence_worth(a_synthesis(method=method))
+
+
+def test_without_a_map_nothing_is_promised():
+    made = a_synthesis()
+    assert confidence_worth(Synthesis(made.clean, made.noisy, made.record)) == "no confidence map was made"
