@@ -1,5 +1,6 @@
 """JobRunner: one job at a time in a child process; its events come back as calls, on the thread of the event loop."""
 
+import contextlib
 import json
 import os
 import time
@@ -155,8 +156,8 @@ class JobRunner:
         if not self.running or self.cancelling:
             return
         self._rung, self._rungSince = "cancelFile", self._clock()
-        with open(os.path.join(self._outFolder, CANCEL_FILE), "w", encoding="utf-8"):
-            pass
+        with contextlib.suppress(OSError), open(os.path.join(self._outFolder, CANCEL_FILE), "w", encoding="utf-8"):
+            pass  # where it cannot be written, the next rung follows
 
     def _climb(self):
         waited = self._clock() - self._rungSince

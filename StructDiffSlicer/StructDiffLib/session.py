@@ -115,7 +115,10 @@ class Session:
             self.onFailed(failureOf(error) if error else Failure("cancelled", _("the run was cancelled")))
             return
         self.lastJob = withInputs(job, inputs)
-        self.runner.start(self.lastJob, job["out"], self)
+        try:
+            self.runner.start(self.lastJob, job["out"], self)
+        except Exception as refusal:
+            self.onFailed(failureOf(refusal))
         self.tell("run")
 
     def commandLine(self, done):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import ctk
 import qt
 import slicer
 
@@ -23,6 +24,7 @@ class ExportPanel(Panel):
         self._sources = []
         self._masks = []
         self._writing = False
+        ui.exportFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         self.batch = Batch(self.session, self.showBatch)
         columns(ui.pairsTable, [_("Pair"), _("Topology"), _("Brightness"), _("Seed")], wide=0)
         ui.pairsTable.itemChanged.connect(self.onTick)

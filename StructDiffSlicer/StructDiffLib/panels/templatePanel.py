@@ -1,5 +1,6 @@
 """Step 1: which CT the new one shall look like."""
 
+import ctk
 import qt
 
 from .. import templates
@@ -17,6 +18,7 @@ class TemplatePanel(Panel):
         self._ids = []
         self._listed = None
         ui = self.ui
+        ui.libraryFolderEdit.filters = ctk.ctkPathLineEdit.Dirs
         ui.templateList.currentRowChanged.connect(self.onRow)
         ui.refreshLibraryButton.clicked.connect(self.refresh)
         ui.checkTemplateButton.clicked.connect(self.onCheck)

@@ -207,6 +207,34 @@ def test_a_strange_label_is_mapped_by_name_and_by_hand(widget):
     assert told["side branch"].thin
 
 
+def test_a_mask_without_vessels_is_taken_and_says_so(widget, wait):
+    voxels = np.zeros((16, 16, 16), np.uint8)
+    voxels[4:12, 4:12, 4:12] = 3
+    mask = LabelMap(voxels, Geometry(voxels.shape, (1.0, 1.0, 1.0)), CARDIAC)
+    widget.ui.maskSelector.setCurrentNode(widget.session.bridge.addSegmentation(mask, "ventricle"))
+    wait(lambda: "no vessel" in panel(widget, "Edit").topologyLabel.text())
+    click(panel(widget, "Edit").findBranchesButton)
+    wait(lambda: not widget.session.background.busy)
+    assert not panel(widget, "Edit").narrowButton.isEnabled()
+    assert panel(widget, "Edit").narrowButton.toolTip()
+
+
+def test_a_template_mask_on_another_grid_is_brought_onto_the_images(widget, ready, stub_worker, wait):
+    from StructDiffCore.io.files import read_label_map, read_volume
+
+    coarse = np.zeros((10, 10, 10), np.uint8)
+    coarse[2:8, 2:8, 2:8] = 6
+    grid = Geometry(coarse.shape, (3.0, 3.0, 3.0), (-40.0, 5.0, 80.0))
+    other = widget.session.bridge.addSegmentation(LabelMap(coarse, grid, CARDIAC), "coarse")
+    panel(widget, "Template").templateMaskSelector.setCurrentNode(other)
+    stub_worker("memory")
+    click(panel(widget, "Synthesis").synthesizeButton)
+    wait(lambda: not widget.session.running)
+    paths = widget.session.lastJob["inputs"]
+    image, mask = read_volume(paths["template_image"]), read_label_map(paths["template_mask"], CARDIAC)
+    assert mask.geometry.same_as(image.geometry, 1e-3)
+
+
 def test_a_template_of_the_scene_that_is_no_ct_is_warned_of(widget, ready):
     template = panel(widget, "Template")
     widget.session.bridge.scene.RemoveNode(ready.image)

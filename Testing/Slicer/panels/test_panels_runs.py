@@ -242,3 +242,20 @@ def test_a_template_deleted_at_the_last_moment_is_a_plain_message(widget, ready,
         widget.session.fail(error)
     assert "no longer in the scene" in widget.session.failure.message
     assert not widget.session.running
+
+
+def test_a_runs_folder_that_vanishes_still_ends_in_a_cancelled_run(widget, ready, stub_worker, wait):
+    import shutil
+
+    from StructDiffLib.jobs import Grace
+
+    heard = []
+    widget.session.listen(lambda what, told: heard.append(told) if what == "event" else None)
+    widget.session.runner._grace = Grace(cancelFile=0.2, terminate=0.2)
+    stub_worker("deaf")
+    synthesize(widget)
+    wait(lambda: heard)
+    shutil.rmtree(widget.session.runsFolder)
+    press(widget, "SynthesisPanel", "cancelButton")
+    wait(lambda: not widget.session.running, 10)
+    assert widget.session.failure.category == "cancelled"
