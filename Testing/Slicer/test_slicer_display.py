@@ -222,3 +222,29 @@ def test_the_surface_of_a_thin_vessel_stays_whole(bridge):
     assert set(np.rint(along).astype(int)) >= set(range(6, 54))
     assert along.min() < 6
     assert along.max() > 53
+
+
+def test_a_finding_is_a_red_point_at_its_place_in_slices_and_3d_and_goes_with_its_list(views, scene, bridge, a_scene):
+    from slicerViews import picture
+
+    image, _confidence, mask = a_scene
+    views.slice("Red")
+    view = views.threeD()
+    mask.GetDisplayNode().SetVisibility(False)
+    for composite in display.sliceComposites(scene):
+        composite.SetBackgroundVolumeID(image.GetID())
+    place = (8.0, -6.0, 3.0)
+    message = "left coronary tree: a separate piece"
+    points = bridge.addFindings([findings.FindingRow("fragment", "error", 8, "LCA", message, place, 1.0, "mm3", True)])
+    seen(views)
+    findings.jump(scene, place, centred=False)
+    pixels = picture(views.slice("Red")).astype(int)
+    world = world_of_pixels(views, pixels.shape)
+    red = (pixels[..., 0] > 180) & (pixels[..., 1] < 90)
+    assert red.sum() > 20
+    assert np.linalg.norm(world[red][:, :2] - place[:2], axis=1).min() < 1.5
+    view.fit_view_to_content()
+    inSpace = picture(view).astype(int)
+    assert ((inSpace[..., 0] > 120) & (inSpace[..., 1] < 90)).sum() > 20
+    scene.RemoveNode(points)
+    assert not coloured(picture(views.slice("Red")).astype(int)).any()
