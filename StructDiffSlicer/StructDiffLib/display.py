@@ -1,7 +1,6 @@
 """Display: outline of the mask, confidence over the volume with its legend, volume rendering, the next uncertain spot."""
 
 import numpy as np
-import vtk
 
 from StructDiffCore.domain import StructDiffError
 
@@ -19,6 +18,8 @@ THRESHOLD_HU = 15.0
 WINDOW_HU = 60.0
 """Standard deviation that has the brightest colour, the same for all volumes, so that pictures can be compared."""
 STEPS = 256
+SPOT_MM = 8.0
+"""Uncertain places nearer to each other count as one spot."""
 STOPS = (
     (0.0, (0.27, 0.0, 0.33)),
     (0.25, (0.55, 0.06, 0.45)),
@@ -112,7 +113,7 @@ def renderVolume(volumeRenderingLogic, volumeNode, on=True, presetName="CT-Cardi
 
 
 def nextUncertainSpot(confidenceNode, fromRAS=None, thresholdHU=THRESHOLD_HU):
-    """The centre (RAS, mm) of the next connected uncertain spot, the least sure first, after the one at ``fromRAS``.
+    """The place (RAS, mm) of the next uncertain spot, the least sure first, after the one at ``fromRAS``.
 
     None where no voxel reaches the threshold. After the last spot comes the first one again.
     """
@@ -126,22 +127,27 @@ def nextUncertainSpot(confidenceNode, fromRAS=None, thresholdHU=THRESHOLD_HU):
 
 
 def uncertainSpots(confidenceNode, thresholdHU=THRESHOLD_HU, most=50):
-    """World positions (n, 3) of the least sure voxel of each connected uncertain spot, the least sure spot first."""
-    voxels = voxelsOf(confidenceNode.GetImageData())
-    image = confidenceNode.GetImageData()
-    connect = vtk.vtkImageConnectivityFilter()
-    connect.SetInputData(image)
-    connect.SetScalarRange(thresholdHU, 1e9)
-    connect.SetExtractionModeToAllRegions()
-    connect.SetLabelScalarTypeToInt()
-    connect.Update()
-    regions = voxelsOf(connect.GetOutput())
-    index = np.argwhere(regions > 0)
-    region, value = regions[tuple(index.T)], voxels[tuple(index.T)]
-    order = np.argsort(-value, kind="stable")
-    _number, first = np.unique(region[order], return_index=True)
-    peaks = order[np.sort(first)][:most]
-    return geometryOf(confidenceNode).to_world(index[peaks])
+    """World positions (n, 3) of the least sure voxels, at least ``SPOT_MM`` apart, the least sure first."""
+    voxels, geometry = voxelsOf(confidenceNode.GetImageData()), geometryOf(confidenceNode)
+    block = np.maximum(1, np.rint(SPOT_MM / np.asarray(geometry.spacing))).astype(int)
+    peaks = _blockMaxima(voxels, block)
+    order = np.argsort(-peaks, axis=None, kind="stable")
+    spots = np.empty((0, 3))
+    for corner in np.stack(np.unravel_index(order, peaks.shape), axis=1) * block:
+        part = voxels[tuple(slice(c, c + b) for c, b in zip(corner, block))]
+        if len(spots) == most or part.max() < thresholdHU:
+            break
+        place = geometry.to_world(corner + np.unravel_index(int(part.argmax()), part.shape))
+        if len(spots) == 0 or np.linalg.norm(spots - place, axis=1).min() >= SPOT_MM:
+            spots = np.vstack([spots, place])
+    return spots
+
+
+def _blockMaxima(voxels, block):
+    """The largest value of every block (i, j, k) of the volume; reduced along k first, as the voxels lie in memory."""
+    for axis in (2, 1, 0):
+        voxels = np.maximum.reduceat(voxels, np.arange(0, voxels.shape[axis], block[axis]), axis=axis)
+    return voxels
 
 
 def sliceComposites(scene):
