@@ -36,6 +36,7 @@ $(READY): pyproject.toml constraints.txt
 
 $(SLICER_READY): Makefile constraints-slicer.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python >= 3.11"; exit 2; }
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libEGL.so.1")' 2>/dev/null || { echo "libEGL is missing, Slicer's views draw with it: apt-get install libegl1"; exit 2; }
 	@test -x $(SLICER_VENV)/bin/python || $(PYTHON) -m venv $(SLICER_VENV) || { echo "venv is missing: apt-get install python3-venv"; exit 2; }
 	@echo "Setting up $(SLICER_VENV) (once, about a minute)"
 	@$(SLICER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-slicer.txt $(SLICER_PARTS)
