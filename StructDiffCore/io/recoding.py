@@ -17,7 +17,7 @@ from .schemes import load_scheme
 
 def read_in_scheme(path: str | Path, name: str | None) -> LabelMap:
     """A mask in the scheme of a name, file or public data set; by its own names or values where none is given."""
-    if name in TABLES:
+    if name is not None and name in TABLES:
         found = read_label_map(path)
         with naming(Path(path)):
             return recoded(found, TABLES[name])

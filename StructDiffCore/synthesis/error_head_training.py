@@ -81,9 +81,9 @@ class Example:
 
     def piece(self, start: Sequence[int], edge: int) -> Example:
         """The cube of ``edge`` voxels from an even voxel."""
-        fine = (..., *(slice(s, s + edge) for s in start))
-        coarse = (..., *(slice(s // 2, (s + edge) // 2) for s in start))
-        return Example(self.level[coarse], self.maps[fine], self.clean[fine], self.error[fine])
+        i, j, k = (slice(s, s + edge) for s in start)
+        p, q, r = (slice(s // 2, (s + edge) // 2) for s in start)
+        return Example(self.level[..., p, q, r], self.maps[..., i, j, k], self.clean[..., i, j, k], self.error[..., i, j, k])
 
     @classmethod
     def read(cls, path: Path) -> Example:

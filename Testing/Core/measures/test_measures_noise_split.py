@@ -37,7 +37,7 @@ def test_most_of_the_noise_is_taken_off_and_what_is_taken_is_noise(a_scan):
 
 
 def test_edges_and_vessels_keep_their_height(a_scan):
-    truth, _, split = a_scan
+    _, _, split = a_scan
     assert split.clean[13, 5:-5, 11].mean() == pytest.approx(300, abs=12)
     step = split.clean[29, 5:-5, 3:-3].mean() - split.clean[30, 5:-5, 3:-3].mean()
     assert step == pytest.approx(130, abs=12)
