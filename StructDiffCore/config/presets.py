@@ -38,16 +38,23 @@ SSV_METHODS = {
     "off": "no confidence map",
 }
 """How a confidence map is made, in the order of the command line's choices."""
-NOT_MEASURED = "whether it is large where the volume is wrong has not been measured yet"
-SSV_WORTH = {name: NOT_MEASURED for name in SSV_METHODS if name != "off"}
-"""What each map was found to be worth, for manifests and windows (``evaluation/confidence.py`` measures it)."""
-DEFAULT_SSV = "trajectory"
+NOT_INFORMATIVE = "not informative: on digital hearts it finds errors above 50 HU no better than the sample's own local contrast"
+SSV_WORTH = {
+    "trajectory": NOT_INFORMATIVE,
+    "tails": NOT_INFORMATIVE,
+    "full": NOT_INFORMATIVE,
+    "noises": NOT_INFORMATIVE,
+    "head": "informative, weakly: on 8 digital hearts it finds errors above 50 HU somewhat better than the sample's own local "
+    "contrast (AUROC 0.71 against 0.65), but not what a segmenter would misread; not measured on patients",
+}
+"""What each map was found to be worth (BENCHMARKS, "Confidence"): the one place that manifests and windows quote."""
+DEFAULT_SSV = "head"
 SSV_PATHS = 5
 """Paths of ``full``, ``tails`` and ``noises``."""
-CONFIDENCE_WINDOW_HU = (0.0, 30.0)
+CONFIDENCE_WINDOW_HU = (0.0, 100.0)
 """Fixed display window of the confidence map, the same for all samples, so that two maps can be compared.
 
-Of the demo the 99th percentile is 8 HU in the left ventricle and 44 HU in the right coronary tree."""
+Expected errors of the error head: 15 HU within a chamber, 60 to 300 HU at unlabelled borders."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +70,9 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "quick": Preset(DEFAULT_SAMPLER, 6, 1, "trajectory", "a first look"),
+    "quick": Preset(DEFAULT_SAMPLER, 6, 1, DEFAULT_SSV, "a first look"),
     "standard": Preset(DEFAULT_SAMPLER, SAMPLERS[DEFAULT_SAMPLER].steps, 1, DEFAULT_SSV, "one volume as it is meant to be"),
-    "best": Preset(DEFAULT_SAMPLER, 20, 3, "full", "three volumes in fine steps, confidence from several paths"),
+    "best": Preset(DEFAULT_SAMPLER, 20, 3, DEFAULT_SSV, "three volumes in fine steps"),
 }
 """Explicit options win over a preset's."""
 DEFAULT_PRESET = "standard"

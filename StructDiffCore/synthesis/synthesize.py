@@ -25,6 +25,8 @@ from .tiles import plan_tiles
 from .volume import OnStep, SampledVolume, sample_volume
 
 OnMessage = Callable[[str], None]
+UNTRAINED_MAP = "trajectory"
+"""The map of weights for which no error head was trained: it costs nothing and needs no training."""
 
 
 def synthesize(
@@ -42,7 +44,8 @@ def synthesize(
     """A CT volume that obeys ``target`` and looks like ``template``; both may lie on any grids.
 
     ``on_step(stage, done, total)`` is called between network calls and may raise to stop; ``on_message`` hears of memory-ladder
-    steps. Raises StructDiffError for bad input and for memory that runs out below the last rung.
+    steps and of a map that is made otherwise than asked. Raises StructDiffError for bad input and for memory that runs out
+    below the last rung.
     """
     return sample(
         system, prepare(target, template, correspondence), settings, seed, device, on_step=on_step, on_message=on_message
@@ -61,7 +64,8 @@ def sample(
     on_estimate: OnEstimate | None = None,
 ) -> Synthesis:
     """One volume of a prepared target; another seed gives another volume."""
-    asked = settings or SynthesisSettings()
+    tell = on_message or (lambda message: None)
+    asked = with_a_known_map(system, settings or SynthesisSettings(), tell)
     place = torch.device(device)
     rungs = ladder(place, inference_dtype(asked.precision, place), asked.tile)
 
@@ -72,7 +76,7 @@ def sample(
         head = head_for(system, asked, rung.device)
         return sample_volume(runner, *place, fitted, seed, on_step, rung.device, on_estimate, head), rung
 
-    (sampled, rung), steps = climb_down(attempt, rungs, on_message or (lambda message: None))
+    (sampled, rung), steps = climb_down(attempt, rungs, tell)
     made = sampled.volume
     record = {**prepared.record, **_record(system, asked, rung, made, seed), "memory_ladder": steps}
     if system.settings.noise == "diffusion":
@@ -81,8 +85,16 @@ def sample(
     return Synthesis(made, ct_volume(made.voxels + noise, prepared.geometry), record, sampled.uncertainty)
 
 
+def with_a_known_map(system: StructDiff, settings: SynthesisSettings, tell: OnMessage) -> SynthesisSettings:
+    """The settings; where they ask for the error head and none belongs to the system's weights, with the trajectory's map."""
+    if settings.ssv != "head" or shipped_head(system.sha256) is not None:
+        return settings
+    tell(f"no error head was trained for these weights: the confidence map is the {UNTRAINED_MAP}'s spread instead")
+    return replace(settings, ssv=UNTRAINED_MAP)
+
+
 def head_for(system: StructDiff, settings: SynthesisSettings, device: torch.device) -> TrainedHead | None:
-    """The error head where the settings ask for it and one belongs to the system's weights."""
+    """The error head where the settings ask for it."""
     found = shipped_head(system.sha256) if settings.ssv == "head" else None
     if found is not None:
         found.head.to(device)
