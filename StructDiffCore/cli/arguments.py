@@ -95,6 +95,12 @@ def _add_generator(parser: Parser) -> None:
     )
     parser.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the preset's)")
     parser.add_argument("--sampler", choices=tuple(SAMPLERS), help="how noise becomes an image (default: the preset's)")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="strength of the start noise, 0 to 1: 0.8 calms speckle under a real template, at some cost in texture (default 1)",
+    )
     methods = "; ".join(f"{name}: {words}" for name, words in SSV_METHODS.items())
     parser.add_argument("--ssv", choices=tuple(SSV_METHODS), help=f"confidence map. {methods} (default {DEFAULT_SSV})")
     parser.add_argument("--tile", type=int, metavar="N", help="tile edge in voxels, a multiple of 8 (default: what fits)")

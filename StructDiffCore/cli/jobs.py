@@ -14,6 +14,7 @@ SETTINGS = (
     "ssv",
     "steps",
     "sampler",
+    "temperature",
     "tile",
     "samples",
     "scheme",

@@ -15,7 +15,7 @@ from .messages import Job
 from .presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS, SAMPLERS, Preset
 from .settings import SynthesisSettings
 
-GENERATOR_SETTINGS = ("model", "preset", "steps", "sampler", "tile", "overlap", "precision", "ssv", "ssv_paths")
+GENERATOR_SETTINGS = ("model", "preset", "steps", "sampler", "temperature", "tile", "overlap", "precision", "ssv", "ssv_paths")
 KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence")
 MAX_SAMPLES = 1000
 MAX_STEPS = 1000
@@ -67,6 +67,8 @@ def synthesis_settings(given: Mapping[str, Any]) -> SynthesisSettings:
             asked[name] = _whole(given, name, 0, 0, most)
     if given.get("precision") is not None:
         asked["precision"] = given["precision"]
+    if given.get("temperature") is not None:
+        asked["temperature"] = _number(given, "temperature")
     return SynthesisSettings(**asked)
 
 
@@ -126,6 +128,13 @@ def _whole(settings: Mapping[str, Any], name: str, default: int, low: int, high:
     if not low <= value <= high:
         raise StructDiffError(f"{name} is {value}, expected {low} to {high}", f"give a number in that range for {name}")
     return value
+
+
+def _number(settings: Mapping[str, Any], name: str) -> float:
+    value = settings[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise StructDiffError(f"{name} is {value!r}, expected a number", f"give a number for {name}")
+    return float(value)
 
 
 def _correspondence(given: Any) -> Mapping[int, int]:

@@ -109,7 +109,8 @@ def _fit_of(synthesis: Synthesis) -> ConfidenceFit | None:
     from StructDiffCore.synthesis.confidence_fit import shipped_fit
 
     made, settings = synthesis.uncertainty, synthesis.record.get("settings", {})
-    if made is None or not synthesis.record.get("weights_sha256"):
+    as_measured = settings.get("temperature", 1.0) == 1.0
+    if made is None or not as_measured or not synthesis.record.get("weights_sha256"):
         return None
     return shipped_fit(synthesis.record["weights_sha256"], settings.get("steps", 0), made.record["method"])
 

@@ -29,6 +29,8 @@ def test_an_empty_job_takes_the_presets():
         ({"steps": -3}, "steps is -3"),
         ({"steps": 2.5}, "steps is 2.5, expected a whole number"),
         ({"steps": True}, "steps is True"),
+        ({"temperature": "cold"}, "temperature is 'cold', expected a number"),
+        ({"temperature": 1.5}, "temperature is 1.5, expected 0 to 1"),
         ({"samples": 0}, "samples is 0"),
         ({"samples": 10**6}, "samples is 1000000"),
         ({"sampler": "magic"}, "unknown sampler 'magic'"),
