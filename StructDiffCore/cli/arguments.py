@@ -142,6 +142,11 @@ def _add_synthesize(verbs: argparse._SubParsersAction) -> None:
         "--resample", action="store_true", help="bring the template's mask onto its image's grid where they differ"
     )
     parser.add_argument(
+        "--read-back",
+        action="store_true",
+        help="let the shipped segmenter read each volume and check what it sees (cardiac labels)",
+    )
+    parser.add_argument(
         "--correspondence",
         nargs="+",
         metavar="T=S",

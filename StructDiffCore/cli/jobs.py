@@ -19,6 +19,7 @@ SETTINGS = (
     "samples",
     "scheme",
     "resample",
+    "read_back",
     "correspondence",
     "resume",
     "minutes",

@@ -16,7 +16,7 @@ from .presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS, SAMPLERS, Preset
 from .settings import SynthesisSettings
 
 GENERATOR_SETTINGS = ("model", "preset", "steps", "sampler", "temperature", "tile", "overlap", "precision", "ssv", "ssv_paths")
-KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence")
+KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence", "read_back")
 MAX_SAMPLES = 1000
 MAX_STEPS = 1000
 MAX_TILE = 1024
@@ -89,6 +89,8 @@ class SynthesisRequest:
     resample: bool
     correspondence: Mapping[int, int]
     """Target label -> template label it looks like."""
+    read_back: bool
+    """Let the shipped segmenter read every volume."""
     generator: GeneratorRequest
 
     @classmethod
@@ -103,6 +105,7 @@ class SynthesisRequest:
             scheme=job.settings.get("scheme"),
             resample=bool(job.settings.get("resample", False)),
             correspondence=_correspondence(job.settings.get("correspondence")),
+            read_back=bool(job.settings.get("read_back", False)),
             generator=GeneratorRequest.from_job(job),
         )
 

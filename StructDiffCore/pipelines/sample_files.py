@@ -22,6 +22,8 @@ from StructDiffCore.pictures.slices import Column, save_planes
 from StructDiffCore.pictures.surface_page import Mark, save_surface
 from StructDiffCore.topology.report import TopologyReport
 
+from .read_back import READ_BACK, ReadBack
+
 if TYPE_CHECKING:
     from StructDiffCore.synthesis.confidence_fit import ConfidenceFit
     from StructDiffCore.synthesis.prepared import Prepared
@@ -54,6 +56,8 @@ class Sample:
     """The 3D view of this mask where an earlier sample has drawn it already."""
     lineage: Mapping[str, Any] = field(default_factory=dict)
     """Ids of its relatives, for honest splits."""
+    read_back: ReadBack | None = None
+    """What a segmenter sees in the volume, where that was asked for."""
 
 
 def bytes_needed(target: LabelMap, samples: int) -> int:
@@ -70,6 +74,8 @@ def write_sample(folder: Path, sample: Sample) -> None:
         write_float_volume(sample.synthesis.uncertainty.deviation_hu, folder / CONFIDENCE)
     if (share := confidence_share(sample.synthesis)) is not None:
         write_float_volume(Volume(share.voxels, share.geometry), folder / CONFIDENCE_SHARE)
+    if sample.read_back is not None:
+        write_label_map(sample.read_back.mask, folder / READ_BACK)
     _draw(folder / "pictures", sample)
     write_text(folder / "manifest.json", json.dumps(manifest(sample), indent=2) + "\n")
 
@@ -87,6 +93,7 @@ def manifest(sample: Sample) -> dict[str, Any]:
         "topology": sample.topology.as_dict(),
         "quality": dict(sample.verdict),
         "confidence": confidence_record(sample),
+        "read_back": None if sample.read_back is None else sample.read_back.as_dict(),
         "files": _files(sample),
     }
 
@@ -134,6 +141,8 @@ def _files(sample: Sample) -> dict[str, str]:
         files["confidence"] = CONFIDENCE
     if _fit_of(sample.synthesis) is not None:
         files["confidence_0_to_1"] = CONFIDENCE_SHARE
+    if sample.read_back is not None:
+        files["read_back"] = READ_BACK
     return files
 
 

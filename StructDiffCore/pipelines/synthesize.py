@@ -19,6 +19,7 @@ from .last_used import LastUsed, state_of
 from .lineage import lineage_of
 from .models import load_system, weights_path
 from .previews import Previews, preview
+from .read_back import READ_BACK, ReadBack, refuse_other_schemes
 from .remaining import RemainingTime
 from .result_folder import ResultFolder
 from .sample_files import CONFIDENCE, MASK_PICTURE, Sample, bytes_needed, confidence_worth, write_sample
@@ -48,6 +49,8 @@ def run(job: Job, kept: LastUsed | None = None) -> Iterator[Event]:
     yield progress("reading", 0, 3)
     pair = pair_key(request)
     target, template = kept.last("inputs", pair) or kept.keep("inputs", pair, read_inputs(request))
+    if request.read_back:
+        refuse_other_schemes(target)
     yield progress("reading", 1, 3)
     weights = state_of(weights_path(request.generator.model))
     system = kept.last("system", weights) or kept.keep("system", weights, load_system(request.generator.model))
@@ -175,14 +178,30 @@ def _samples(
         synthesis = yield from sampled(request.generator, folder, device, system, prepared, number, request.samples)
         yield progress("writing", number, request.samples)
         verdict = intensity_verdict(synthesis.clean, target, prepared.source)
+        seen = (yield from _read_back(synthesis, target, folder)) if request.read_back else None
         name = f"sample-{number:03d}"
         with folder.result(name) as partial:
             drawn = folder.path / "sample-000" / "pictures" / MASK_PICTURE if told else None
-            write_sample(partial, Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn, lineage=lineage))
+            kept = Sample(synthesis, target, prepared, topology, verdict, mask_picture=drawn, lineage=lineage, read_back=seen)
+            write_sample(partial, kept)
         steps = request.generator.settings.steps
         yield preview(folder.path / name / "pictures" / "planes.png", number, steps, steps, final=True)
-        told.append(_told(folder, name, synthesis, verdict, topology.verdict))
+        told.append({**_told(folder, name, synthesis, verdict, topology.verdict), **_told_read_back(folder, name, seen)})
     return told
+
+
+def _read_back(synthesis: Synthesis, target: LabelMap, folder: ResultFolder) -> Generator[Event, None, ReadBack]:
+    from .read_back import read_back
+
+    yield progress("reading the volume back", 0, 1)
+    return (yield from stream(lambda emit: read_back(synthesis.noisy, target, folder.refuse_cancelled)))
+
+
+def _told_read_back(folder: ResultFolder, name: str, seen: ReadBack | None) -> dict[str, Any]:
+    """Where the segmenter's mask lies (None where it was not asked) and its topology in words."""
+    if seen is None:
+        return {"read_back": None}
+    return {"read_back": str(folder.path / name / READ_BACK), "read_back_lines": seen.lines()}
 
 
 def _told(folder: ResultFolder, name: str, synthesis: Synthesis, verdict: Mapping[str, Any], topology: str) -> dict[str, Any]:
@@ -217,6 +236,7 @@ def _summary(folder: ResultFolder, made: list[dict[str, Any]]) -> list[str]:
         lines.append(f"{sample['image']}  seed {sample['seed']}, quality {sample['quality']}{remark}")
     return [
         *lines,
+        *(f"read back: {line}" for sample in made for line in sample.get("read_back_lines", ())),
         *dict.fromkeys(sample["confidence_words"] for sample in made if sample["confidence"]),
         f"pictures: {folder.path}/sample-*/pictures",
         "These volumes are synthetic: never use them as a patient's scan.",

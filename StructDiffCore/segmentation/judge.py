@@ -6,6 +6,7 @@ python -m StructDiffCore.segmentation.judge --out Resources/Models/judge-cardiac
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -31,6 +32,12 @@ POOL_SEED = 7001
 def shipped_judge() -> Segmenter:
     """The judge whose weights are shipped."""
     return Segmenter.load_weights(resources_folder() / "Models" / SHIPPED_JUDGE, CARDIAC)
+
+
+def shipped_judge_sha256() -> str:
+    """Of the weights file."""
+    with (resources_folder() / "Models" / SHIPPED_JUDGE).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main() -> None:

@@ -66,6 +66,8 @@ class StructDiffParameters:
     device: str = "auto"
     weightsFile: Path
     """Other weights than the shipped ones."""
+    readBack: bool = False
+    """Let the shipped segmenter read the synthetic volume; its mask can be checked in the quality step."""
     imageNode: vtkMRMLScalarVolumeNode
     """The synthetic volume that the confidence and quality steps look at."""
     confidenceNode: vtkMRMLScalarVolumeNode
@@ -89,6 +91,7 @@ def jobFrom(parameters, inputs, outFolder):
         "preset": parameters.preset.value,
         "samples": int(parameters.samples),
         "resample": False,
+        "read_back": bool(parameters.readBack),
     }
     job = {
         "verb": "synthesize",
@@ -117,6 +120,8 @@ def commandLineFrom(job):
             parts += [f"--{name}", settings[name]]
     if settings.get("resample"):
         parts.append("--resample")
+    if settings.get("read_back"):
+        parts.append("--read-back")
     parts += ["--seed", job["seed"], "--device", job["device"], "--out", job["out"]]
     return " ".join(shlex.quote(str(part)) for part in parts)
 

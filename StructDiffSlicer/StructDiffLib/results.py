@@ -42,6 +42,8 @@ class ReadResults:
     volumes: list
     deviations: list
     mask: object
+    readBack: list
+    """What the segmenter saw in each volume, where the run asked it."""
 
 
 def readFiles(finished, scheme=None):
@@ -54,7 +56,9 @@ def readFiles(finished, scheme=None):
     told = samplesOf(finished)
     volumes = [read_volume(sample["image"]) for sample in told]
     deviations = [read_volume(sample["confidence"]) for sample in told if sample.get("confidence")]
-    return ReadResults(volumes, deviations, read_label_map(told[0]["mask"], scheme or _schemeOf(told[0])))
+    meaning = scheme or _schemeOf(told[0])
+    seen = [read_label_map(sample["read_back"], meaning) for sample in told if sample.get("read_back")]
+    return ReadResults(volumes, deviations, read_label_map(told[0]["mask"], meaning), seen)
 
 
 def load(bridge, finished, name, scheme=None, read=None):
@@ -66,6 +70,9 @@ def load(bridge, finished, name, scheme=None, read=None):
     images = _nodes(bridge, told, read.volumes, "image", f"{name} CT")
     unsure = _nodes(bridge, told, read.deviations, "confidence", f"{name} confidence")
     maskNode = bridge.addSegmentation(read.mask, f"{name} mask")
+    seen = [bridge.addSegmentation(mask, bridge.scene.GenerateUniqueName(f"{name} read back")) for mask in read.readBack]
+    for node in seen:
+        node.GetDisplayNode().SetVisibility(False)
     browser, sequences = None, []
     if len(told) > 1:
         browser = bridge.scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} samples")
@@ -74,7 +81,7 @@ def load(bridge, finished, name, scheme=None, read=None):
         showSample(browser, bridge.logics.get("sequences"), 0)
     record = _recordNode(bridge.scene, told, f"{name} manifests", [*images, *unsure])
     folder = folderFor(bridge.scene, name)
-    putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, record, *([browser] if browser else []), *sequences])
+    putInFolder(bridge.scene, folder, [*images, *unsure, maskNode, *seen, record, *([browser] if browser else []), *sequences])
     return LoadedResults(tuple(images), tuple(unsure), maskNode, sequences[0] if sequences else None, browser, folder)
 
 

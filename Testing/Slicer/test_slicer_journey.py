@@ -65,7 +65,7 @@ def journey(bridge, scene, tmp_path, image, mask, scheme, edit):
     job = {
         "verb": "synthesize",
         "inputs": inputs,
-        "settings": {"preset": "quick", **({"scheme": scheme} if scheme else {})},
+        "settings": {"preset": "quick", "read_back": scheme is None, **({"scheme": scheme} if scheme else {})},
         "out": str(tmp_path / "run"),
         "seed": 7,
         "device": "cpu",
@@ -80,6 +80,10 @@ def journey(bridge, scene, tmp_path, image, mask, scheme, edit):
     assert display.colourSurface(scene, loaded.maskNode, loaded.confidenceNodes[0]).GetPolyData().GetNumberOfPoints() > 1000
     quality = findings.look(bridge.labelMapOf(loaded.maskNode))
     assert quality.verdict == told.finished["samples"][0]["topology"]
+    if scheme is None:
+        seen = bridge.labelMapOf(scene.GetFirstNodeByName("run read back"))
+        assert np.mean(seen.voxels[wanted.voxels == 3] == 3) > 0.7
+        assert findings.look(seen).lines
     folder = told.finished["samples"][0]["folder"]
     reason = "seen and accepted in a test" if exporting.refusals([folder]) else None
     exported = exporting.exportPairs([folder], "nnunet", tmp_path / "Dataset001_Journey", forceReason=reason)

@@ -51,6 +51,16 @@ def test_one_sample_becomes_a_volume_its_confidence_and_its_mask_in_one_folder(b
     assert loaded.imageNodes[0].GetAttribute(results.SYNTHETIC) == "1"
 
 
+def test_what_a_segmenter_read_is_loaded_beside_and_hidden_until_it_is_asked_for(bridge, scene, a_finished_run, a_small_mask):
+    told = a_finished_run(1)
+    told["samples"][0]["read_back"] = told["samples"][0]["mask"]
+    loaded = bridge.loadResults(told, "run")
+    assert "run read back" in names_in_folder(scene, loaded.folderItem)
+    node = scene.GetFirstNodeByName("run read back")
+    assert not node.GetDisplayNode().GetVisibility()
+    np.testing.assert_array_equal(bridge.labelMapOf(node).voxels, a_small_mask.voxels)
+
+
 def test_the_mask_of_a_plain_file_gets_the_names_of_its_scheme(bridge, a_finished_run):
     """NIfTI holds values only; the manifest or the caller's scheme says what they mean."""
     loaded = bridge.loadResults(a_finished_run(1), "run", scheme=CARDIAC)

@@ -17,13 +17,17 @@ INPUTS = {"mask": "/a b/mäsk.seg.nrrd", "template_image": "/t/ct.nrrd", "templa
 def parameters(**changed):
     from StructDiffLib.parameters import Preset
 
-    given = {"weightsFile": Path(), "preset": Preset.BEST, "samples": 3, "seed": 11, "device": "auto"}
+    given = {"weightsFile": Path(), "readBack": False, "preset": Preset.BEST, "samples": 3, "seed": 11, "device": "auto"}
     return SimpleNamespace(**{**given, **changed})
 
 
 @pytest.mark.parametrize(
     ("changed", "scheme"),
-    [({}, None), ({"weightsFile": Path("/w/my own.safetensors"), "device": "cuda:1"}, None), ({"seed": 0}, "cardiac")],
+    [
+        ({}, None),
+        ({"weightsFile": Path("/w/my own.safetensors"), "device": "cuda:1"}, None),
+        ({"seed": 0, "readBack": True}, "cardiac"),
+    ],
 )
 def test_the_copied_command_line_is_the_very_same_job(desktop, changed, scheme):
     from StructDiffLib.parameters import commandLineFrom, jobFrom
