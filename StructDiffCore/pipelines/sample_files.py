@@ -184,7 +184,7 @@ def _draw_confidence(path: Path, sample: Sample) -> None:
     if made is None:
         return
     low, high = CONFIDENCE_WINDOW_HU
-    overlay = Overlay(made.deviation_hu, low, high, "standard deviation of the estimates (HU)")
+    overlay = Overlay(made.deviation_hu, low, high, "standard deviation (HU)")
     columns = (Column(sample.words, scan, target), Column(f"confidence: {made.record['method']}", scan, None, overlay))
     title = "Where the generator is unsure"
     save_planes(path, columns, sample.focus_mm, shown=target, title=title)
