@@ -10,6 +10,8 @@ from StructDiffLib import display, exporting, findings, maskEditing
 from StructDiffLib.jobs import JobRunner
 from StructDiffLib.workerProcess import WorkerProcess
 
+from StructDiffCore.domain import CARDIAC
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKER = Path(os.environ.get("STRUCTDIFF_PYTHON") or ROOT / ".venv" / "bin" / "python")
 PATIENCE_S = 1500
@@ -65,7 +67,7 @@ def journey(bridge, scene, tmp_path, image, mask, scheme, edit):
     job = {
         "verb": "synthesize",
         "inputs": inputs,
-        "settings": {"preset": "quick", "read_back": scheme is None, **({"scheme": scheme} if scheme else {})},
+        "settings": {"preset": "quick", "read_back": wanted.scheme == CARDIAC, **({"scheme": scheme} if scheme else {})},
         "out": str(tmp_path / "run"),
         "seed": 7,
         "device": "cpu",
@@ -80,7 +82,7 @@ def journey(bridge, scene, tmp_path, image, mask, scheme, edit):
     assert display.colourSurface(scene, loaded.maskNode, loaded.confidenceNodes[0]).GetPolyData().GetNumberOfPoints() > 1000
     quality = findings.look(bridge.labelMapOf(loaded.maskNode))
     assert quality.verdict == told.finished["samples"][0]["topology"]
-    if scheme is None:
+    if wanted.scheme == CARDIAC:
         seen = bridge.labelMapOf(scene.GetFirstNodeByName("run read back"))
         assert np.mean(seen.voxels[wanted.voxels == 3] == 3) > 0.7
         assert findings.look(seen).lines

@@ -71,7 +71,7 @@ def test_a_wider_calibre_and_a_stenosis_change_the_lumen_as_told(a_reference):
 
 @pytest.mark.slow
 def test_a_grafted_branch_is_there_up_to_its_tip(a_reference):
-    made = make_mask([a_reference], Recipe(WarpRecipe(4), edits=(Graft(9, "RCA", "AM9", 0.3, 20.0, True, 0.6, 5),)))
+    made = make_mask([a_reference], Recipe(WarpRecipe(4), edits=(Graft(9, "RCA", "AM9", 0.5, 20.0, True, 0.6, 5),)))
     tip = np.rint(made.mask.geometry.to_index(made.trees[9].branch("AM9").points_mm[-1])).astype(int)
     assert (made.mask.voxels[tuple(slice(n - 1, n + 2) for n in tip)] == 9).any()
     assert faults(made.mask.voxels, **CARDIAC_GROUPS) == []
