@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 from StructDiffCore.domain import StructDiffError
 
 from .colourLegend import showLegend
@@ -13,9 +14,9 @@ from .surfaceColours import colourSurface
 from .translation import _
 
 COLOURS_NAME = "StructDiff confidence"
-THRESHOLD_HU = 15.0
+THRESHOLD_HU = round(CONFIDENCE_WINDOW_HU[1] / 3)
 """Standard deviation below which nothing is drawn over the volume."""
-WINDOW_HU = 60.0
+WINDOW_HU = CONFIDENCE_WINDOW_HU[1]
 """Standard deviation that has the brightest colour, the same for all volumes, so that pictures can be compared."""
 STEPS = 256
 SPOT_MM = 8.0

@@ -4,6 +4,8 @@ import numpy as np
 import slicer
 import vtk
 
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
+
 from .colourLegend import showLegend
 from .grids import fill, geometryOf
 from .labelmaps import readLabels
@@ -17,7 +19,7 @@ LEVEL = 0.3
 MODEL_REFERENCE = "StructDiff.confidenceSurface"
 
 
-def colourSurface(scene, segmentationNode, confidenceNode, on=True, windowHU=60.0, colourNode=None):
+def colourSurface(scene, segmentationNode, confidenceNode, on=True, windowHU=CONFIDENCE_WINDOW_HU[1], colourNode=None):
     """A model of the vessels' surface (all segments where none is thin) whose colours are the confidence probed on it.
 
     Answers the model node, None when turned off. The segmentation itself is hidden in 3D meanwhile, and shown again after.

@@ -116,15 +116,15 @@ def confidence(stage):
     from slicerViews import side_by_side
     from StructDiffLib import display
 
-    display.showConfidence(stage.scene, stage.image, stage.deviation, thresholdHU=10.0, windowHU=40.0)
+    display.showConfidence(stage.scene, stage.image, stage.deviation)
     display.showLegend(stage.scene, stage.deviation)
     planes = stage.slices(stage.branch.positionRAS)
-    display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation, windowHU=40.0)
+    display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation)
     surface = stage.threeD(0.25)
     display.colourSurface(stage.scene, stage.results.maskNode, stage.deviation, on=False)
     display.showLegend(stage.scene, stage.deviation, False)
     display.hideConfidence(stage.scene)
-    words = "Synthetic CT made from digital phantoms; in colour where the generator's own estimates vary (standard deviation, HU)"
+    words = "Synthetic CT made from digital phantoms; in colour where the map expects errors (standard deviation, HU)"
     return side_by_side([planes[:2], [planes[2], surface]]), words
 
 

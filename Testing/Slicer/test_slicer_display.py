@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from StructDiffLib import comparison, display, findings
 
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, Volume
 
 GRID = Geometry((60, 60, 40), (1.0, 1.0, 1.0), (-30, -30, -20))
@@ -122,7 +123,7 @@ def test_the_vessel_surface_has_the_colours_of_the_confidence(views, scene, a_sc
     from vtk.util.numpy_support import vtk_to_numpy
 
     _image, confidence, mask = a_scene
-    model = display.colourSurface(scene, mask, confidence, colourNode=display.confidenceColours(scene))
+    model = display.colourSurface(scene, mask, confidence, windowHU=60.0, colourNode=display.confidenceColours(scene))
     points = vtk_to_numpy(model.GetPolyData().GetPoints().GetData())
     values = vtk_to_numpy(model.GetPolyData().GetPointData().GetScalars())
     along = GRID.to_index(points)[:, 0]
@@ -137,6 +138,15 @@ def test_the_vessel_surface_has_the_colours_of_the_confidence(views, scene, a_sc
     assert dark.sum() > 200
     assert display.colourSurface(scene, mask, confidence, on=False) is None
     assert scene.GetNodeByID(model.GetID() or "") is None
+
+
+def test_slices_and_surface_share_one_colour_scale(scene, a_scene):
+    image, confidence, mask = a_scene
+    display.showConfidence(scene, image, confidence)
+    model = display.colourSurface(scene, mask, confidence)
+    shown = confidence.GetDisplayNode()
+    assert model.GetDisplayNode().GetScalarRange() == CONFIDENCE_WINDOW_HU
+    assert (shown.GetWindowLevelMin(), shown.GetWindowLevelMax()) == CONFIDENCE_WINDOW_HU
 
 
 def test_the_surface_follows_an_oblique_mirrored_grid(scene, bridge, an_oblique_grid, a_small_mask):

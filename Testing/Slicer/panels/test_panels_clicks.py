@@ -169,7 +169,7 @@ def test_confidence_is_shown_thresholded_and_jumped_through(widget, with_confide
     assert widget.session.failure is None
     click(confidence.overlayCheckBox)
     assert composite.GetForegroundVolumeID() is None
-    assert "not been measured" in confidence.worthLabel.text()
+    assert "a hint where to look" in confidence.worthLabel.text()
 
 
 def test_comparison_goes_there_and_back(widget, ready, scene):
