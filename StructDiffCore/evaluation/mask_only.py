@@ -1,8 +1,9 @@
 """The mask-only rival: MONAI's DiffusionModelUNet, 7.0 M parameters, told the mask alone; no template, no codes, no prior.
 
-python -m StructDiffCore.evaluation.mask_only --out runs/mask-only --hearts runs/second/hearts [--minutes M] [--steps N]
+python -m StructDiffCore.evaluation.mask_only --out runs/mask-only --hearts runs/second/hearts [--minutes M] [--keep N ...]
 
-The same command resumes. It learns from the generator's own pool of digital hearts in fresh looks of the training domain.
+The same command resumes. It learns from the generator's own pool of digital hearts in fresh looks of the training domain; the
+file's header tells its steps, voxels and seconds, ``--keep`` leaves copies on the way, for comparisons at equal steps or time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +33,7 @@ from StructDiffCore.phantom.appearance import draw_appearance
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.systems.weights_file import read_weights, write_weights
 from StructDiffCore.training.crops import crop_start
+from StructDiffCore.training.ema import MovingAverage
 from StructDiffCore.training.pool import HeartPool, open_pool
 from StructDiffCore.training.seeds import numpy_generator, torch_generator
 from StructDiffCore.training.settings import PairSettings
@@ -40,7 +43,9 @@ MIDDLE_HU, SCALE_HU = -100.0, 350.0
 """The diffused variable is (HU - middle) / scale."""
 CLASSES = 1 + len(CARDIAC.values)
 CROPS_PER_HEART = 24
+HEARTS_PER_GROUP = 3
 SAVE_EVERY = 50
+LEARNING_RATE, WARM_UP_STEPS, EMA_DECAY = 4e-4, 40, 0.99
 Crop = tuple[NDArray[np.float32], NDArray[np.integer]]
 
 
@@ -50,6 +55,16 @@ class RivalSettings:
 
     channels: tuple[int, ...] = (32, 64, 128)
     steps_done: int = 0
+    voxels: int = 0
+    """Voxels of all crops seen."""
+    seconds: float = 0.0
+    """Spent training, data included, by the clock."""
+    cpu_seconds: float = 0.0
+    """The same in processor seconds, which other work on the machine does not stretch."""
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RivalSettings:
+        return cls(**{**content, "channels": tuple(content["channels"])})
 
 
 class MaskOnly:
@@ -66,7 +81,7 @@ class MaskOnly:
     @classmethod
     def load_weights(cls, path: Path) -> MaskOnly:
         file = read_weights(path, SYSTEM)
-        rival = cls(RivalSettings(tuple(file.settings["channels"]), int(str(file.settings["steps_done"]))))  # type: ignore[arg-type]
+        rival = cls(RivalSettings.from_dict(file.settings))
         rival.network.load_state_dict({name: tensor.float() for name, tensor in file.tensors.items()})
         return rival
 
@@ -107,30 +122,71 @@ def crops(pool: HeartPool, edge: int, seed: int, heart: int) -> Iterator[Crop]:
         yield image[box], labels[box]
 
 
-def train(rival: MaskOnly, pool: HeartPool, out: Path, steps: int, edge: int, batch: int, minutes: float | None) -> int:
-    """Train from the rival's own step count on; writes weights as it goes. Returns the steps done.
+def group(pool: HeartPool, edge: int, seed: int, number: int) -> list[Crop]:
+    """Crops of some hearts, shuffled together."""
+    found = [c for n in range(HEARTS_PER_GROUP) for c in crops(pool, edge, seed, HEARTS_PER_GROUP * number + n)]
+    return [found[n] for n in numpy_generator(seed, "mask-only group", number).permutation(len(found))]
 
-    The optimiser's moments start anew after a stop: near enough to exact for a rival.
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and on what the rival trains."""
+
+    steps: int
+    edge: int = 32
+    batch: int = 4
+    minutes: float | None = None
+    keep: Collection[int] = ()
+    """Step counts at which a copy of the weights is left."""
+
+
+def train(rival: MaskOnly, pool: HeartPool, out: Path, plan: Plan) -> int:
+    """Train from the rival's own step count on; writes averaged weights as it goes. Returns the steps done.
+
+    The optimiser's moments and the average start anew after a stop: near enough to exact for a rival.
     """
-    optimizer = torch.optim.AdamW(rival.network.parameters(), 4e-4, weight_decay=1e-4)
-    began, done = time.monotonic(), rival.settings.steps_done
+    optimizer = torch.optim.AdamW(rival.network.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    average = MovingAverage(rival.network, EMA_DECAY)
+    before, clocks, began = rival.settings, (time.monotonic(), time.process_time()), rival.settings.steps_done
     waiting: list[Crop] = []
     rival.network.train()
-    while done < steps and (minutes is None or time.monotonic() - began < 60 * minutes):
-        if len(waiting) < batch:
-            waiting += list(crops(pool, edge, 1, done * batch // CROPS_PER_HEART))
-        taken, waiting = waiting[:batch], waiting[batch:]
-        loss = _loss(rival, taken, done)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(rival.network.parameters(), 1.0)
-        optimizer.step()
-        done += 1
-        if done % SAVE_EVERY == 0 or done == steps:
-            _save(rival, out, done)
-            print(f"step {done}/{steps} loss {float(loss.detach()):.4f}", flush=True)
-    _save(rival, out, done)
-    return done
+    for done in range(began, plan.steps):
+        if len(waiting) < plan.batch:
+            waiting += group(pool, plan.edge, 1, done * plan.batch // (HEARTS_PER_GROUP * CROPS_PER_HEART))
+        taken, waiting = waiting[: plan.batch], waiting[plan.batch :]
+        loss = _update(rival, optimizer, taken, done, LEARNING_RATE * min(1.0, (done - began + 1) / WARM_UP_STEPS))
+        average.update(rival.network)
+        rival.settings = _grown(before, done + 1, plan, clocks)
+        late = plan.minutes is not None and rival.settings.seconds - before.seconds > 60 * plan.minutes
+        if (done + 1) % SAVE_EVERY == 0 or done + 1 in plan.keep or done + 1 == plan.steps or late:
+            _save(rival, average, out, plan)
+            print(f"step {done + 1}/{plan.steps} loss {loss:.4f} after {rival.settings.seconds:.0f} s", flush=True)
+        if late:
+            break
+    return rival.settings.steps_done
+
+
+def _grown(before: RivalSettings, done: int, plan: Plan, clocks: tuple[float, float]) -> RivalSettings:
+    """The record after ``done`` steps; ``clocks`` are those at the start."""
+    return replace(
+        before,
+        steps_done=done,
+        voxels=before.voxels + (done - before.steps_done) * plan.batch * plan.edge**3,
+        seconds=before.seconds + time.monotonic() - clocks[0],
+        cpu_seconds=before.cpu_seconds + time.process_time() - clocks[1],
+    )
+
+
+def _update(rival: MaskOnly, optimizer: torch.optim.Optimizer, taken: list[Crop], step: int, learning_rate: float) -> float:
+    """One optimiser step; returns the loss."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+    loss = _loss(rival, taken, step)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(rival.network.parameters(), 1.0)
+    optimizer.step()
+    return float(loss.detach())
 
 
 def _loss(rival: MaskOnly, taken: list[Crop], step: int) -> Tensor:
@@ -146,9 +202,10 @@ def _loss(rival: MaskOnly, taken: list[Crop], step: int) -> Tensor:
     return loss
 
 
-def _save(rival: MaskOnly, out: Path, done: int) -> None:
-    rival.settings = RivalSettings(rival.settings.channels, done)
-    write_weights(out / "mask-only.safetensors", SYSTEM, rival.network.state_dict(), asdict(rival.settings))
+def _save(rival: MaskOnly, average: MovingAverage, out: Path, plan: Plan) -> None:
+    done = rival.settings.steps_done
+    for name in ("mask-only", f"mask-only-{done}") if done in plan.keep else ("mask-only",):
+        write_weights(out / f"{name}.safetensors", SYSTEM, average.weights, asdict(rival.settings))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -158,8 +215,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--hearts", type=Path, required=True, help="the pool of a training run; its settings lie beside it")
     parser.add_argument("--steps", type=int, default=3800)
     parser.add_argument("--crop", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--minutes", type=float)
+    parser.add_argument("--keep", type=int, nargs="*", default=(), help="leave a copy of the weights at these steps")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
@@ -169,7 +227,8 @@ def main(argv: list[str] | None = None) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         weights = arguments.out / "mask-only.safetensors"
         rival = MaskOnly.load_weights(weights) if weights.exists() else MaskOnly()
-        train(rival, pool, arguments.out, arguments.steps, arguments.crop, arguments.batch, arguments.minutes)
+        plan = Plan(arguments.steps, arguments.crop, arguments.batch, arguments.minutes, arguments.keep)
+        train(rival, pool, arguments.out, plan)
     except (StructDiffError, OSError) as error:
         print(f"mask-only: {error}", file=sys.stderr)
         return 2

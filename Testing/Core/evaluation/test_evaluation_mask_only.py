@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from StructDiffCore.domain import Geometry
-from StructDiffCore.evaluation.mask_only import MaskOnly, RivalSettings, train
+from StructDiffCore.evaluation.mask_only import MaskOnly, Plan, RivalSettings, train
 from StructDiffCore.phantom.heart import Heart
 from StructDiffCore.phantom.storage import save_heart
 from StructDiffCore.phantom.tissues import Tissue
@@ -26,10 +26,14 @@ def a_pool(folder: Path) -> HeartPool:
 
 def test_the_rival_trains_goes_on_and_answers(tmp_path: Path) -> None:
     pool = a_pool(tmp_path)
-    assert train(MaskOnly(SMALL), pool, tmp_path, steps=2, edge=16, batch=1, minutes=None) == 2
+    assert train(MaskOnly(SMALL), pool, tmp_path, Plan(2, 16, 1, keep=[1])) == 2
+    assert MaskOnly.load_weights(tmp_path / "mask-only-1.safetensors").settings.steps_done == 1
     again = MaskOnly.load_weights(tmp_path / "mask-only.safetensors")
-    assert again.settings.steps_done == 2
-    assert train(again, pool, tmp_path, steps=3, edge=16, batch=1, minutes=None) == 3
+    assert (again.settings.steps_done, again.settings.voxels) == (2, 2 * 16**3)
+    spent = again.settings.seconds
+    assert train(again, pool, tmp_path, Plan(3, 16, 1)) == 3
+    assert again.settings.voxels == 3 * 16**3
+    assert again.settings.seconds > spent
     labels = pool[0].mask.voxels[:20, :, :13]
     one, other = (again.sample(labels, steps=2, seed=4) for _ in range(2))
     assert one.shape == labels.shape
