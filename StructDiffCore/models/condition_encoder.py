@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .blocks import ChannelNorm, Downsample, ResidualBlock
 from .condition_tensors import MAP_NAMES, ConditionTensors
 from .network_settings import NetworkSettings
+from .region_attention import RegionAttention
 from .space_to_depth import space_to_depth
 
 
@@ -41,23 +42,27 @@ class ConditionEncoder(nn.Module):
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
-        channels = settings.channels
-        self.slots = SlotEmbedding(settings.code_length, settings.slot_features)
-        self.stem = nn.Conv3d(8 * len(MAP_NAMES) + settings.slot_features, channels[0], 3, padding=1)
+        channels, attends = settings.channels, settings.region_conditioning == "attention"
+        self.slots = None if attends else SlotEmbedding(settings.code_length, settings.slot_features)
+        self.stem = nn.Conv3d(8 * len(MAP_NAMES) + (0 if attends else settings.slot_features), channels[0], 3, padding=1)
         self.downs = nn.ModuleList(Downsample(a, b) for a, b in pairwise(channels))
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(c) for _ in range(n))) for c, n in zip(channels, settings.condition_blocks)
         )
         self.norms = nn.ModuleList(ChannelNorm(c) for c in channels)
+        self.regions = RegionAttention(channels[-1], settings.code_length) if attends else None
 
     def forward(self, condition: ConditionTensors) -> Features:
         dtype = self.stem.weight.dtype
-        maps = condition.maps.to(dtype)
-        labels = self.slots(condition.occupancy.to(dtype), condition.codes.to(dtype))
-        stacked = torch.cat([space_to_depth(maps), labels.to(dtype)], 1).contiguous(memory_format=torch.channels_last_3d)
-        level = self.blocks[0](self.stem(stacked))
+        maps, codes = condition.maps.to(dtype), condition.codes.to(dtype)
+        told = [space_to_depth(maps)]
+        if self.slots is not None:
+            told.append(self.slots(condition.occupancy.to(dtype), codes).to(dtype))
+        level = self.blocks[0](self.stem(torch.cat(told, 1).contiguous(memory_format=torch.channels_last_3d)))
         levels = [level]
         for down, blocks in zip(self.downs, self.blocks[1:]):
             level = blocks(down(level))
             levels.append(level)
+        if self.regions is not None:
+            levels[-1] = level + self.regions(level, codes)
         return Features(tuple(norm(level) for norm, level in zip(self.norms, levels)), maps)

@@ -8,6 +8,8 @@ from StructDiffCore.domain import StructDiffError
 
 from .region_code import CODE_LENGTH
 
+REGION_CONDITIONING = ("slots", "attention")
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -27,6 +29,9 @@ class NetworkSettings:
     """Width of the noise-level embedding."""
     detail_channels: int = 16
     """Channels of the full-resolution head."""
+    region_conditioning: str = "slots"
+    """How region codes reach the voxels: 'slots' gathers each label's code where the label lies, 'attention' lets voxels of the
+    coarsest level attend to all regions (an ablation; ``slot_features`` then has no use)."""
 
     def __post_init__(self) -> None:
         for name in ("channels", "blocks_per_level", "condition_blocks"):
@@ -36,6 +41,10 @@ class NetworkSettings:
                 f"the network has {len(self.channels)} channel counts, {len(self.blocks_per_level)} block counts "
                 f"and {len(self.condition_blocks)} condition block counts",
                 "give one of each per level",
+            )
+        if self.region_conditioning not in REGION_CONDITIONING:
+            raise StructDiffError(
+                f"region_conditioning is '{self.region_conditioning}'", f"choose from {', '.join(REGION_CONDITIONING)}"
             )
 
     @property
