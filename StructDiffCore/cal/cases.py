@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from StructDiffCore.io.safe_paths import safe_path
 
 DESCRIPTION = "dataset.json"
 """The file that makes a folder an MSD or nnU-Net data set."""
+CALIBRATED_ROLE, CALIBRATED = "confidence_0_to_1", "confidence_0_to_1.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,19 @@ class PairFiles:
     mask: Path | layouts.Case
     """A mask file in the run's scheme, or the case of a known data set."""
     confidence: Path | None = None
+    """The generator's standard deviation in HU."""
     patient: str = ""
     """Whose scan it is; pairs of one patient never stand on both sides of a split."""
     parents: tuple[str, ...] = ()
     """Digests of the template and the mask that a synthetic pair was made from."""
+    calibrated: Path | None = None
+    """Confidence in [0, 1], fitted to measured errors."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Everything that decides the pair."""
+        """Image and masks."""
         masks = (self.mask,) if isinstance(self.mask, Path) else tuple(file.path for file in self.mask.masks)
-        return (self.image, *masks, *((self.confidence,) if self.confidence else ()))
+        return (self.image, *masks)
 
     @property
     def group(self) -> str:
@@ -79,8 +83,8 @@ def _case(folder: Path, case: layouts.Case) -> PairFiles:
     if not manifest.is_file():
         return PairFiles(case.id, case.image, case, patient=case.id)
     told = _object(manifest)
-    confidence = folder / "confidenceTr" / f"{case.id}.nii.gz"
-    return PairFiles(case.id, case.image, case, confidence if confidence.is_file() else None, parents=_parents(told))
+    deviation = _there(folder, f"confidenceTr/{case.id}.nii.gz")
+    return PairFiles(case.id, case.image, case, deviation, parents=_parents(told), calibrated=_calibrated(folder, told))
 
 
 def _sample(folder: Path) -> PairFiles:
@@ -88,13 +92,28 @@ def _sample(folder: Path) -> PairFiles:
     manifest = read_manifest(folder)
     files = manifest["files"]
     image, mask = (safe_path(folder, str(files[part])) for part in ("image", "mask"))
-    confidence = safe_path(folder, str(files.get("confidence") or CONFIDENCE))
-    name = f"{folder.parent.name}/{folder.name}"
-    return PairFiles(name, image, mask, confidence if confidence.is_file() else None, parents=_parents(manifest))
+    name, deviation = f"{folder.parent.name}/{folder.name}", _there(folder, files.get("confidence") or CONFIDENCE)
+    return PairFiles(name, image, mask, deviation, parents=_parents(manifest), calibrated=_calibrated(folder, manifest))
+
+
+def _calibrated(folder: Path, told: Mapping[str, Any]) -> Path | None:
+    """The map in [0, 1] that a manifest names, or that lies under a synthesis's own name."""
+    files = told.get("files")
+    return _there(folder, (files.get(CALIBRATED_ROLE) if isinstance(files, Mapping) else None) or CALIBRATED)
+
+
+def _there(folder: Path, name: Any) -> Path | None:
+    """The file inside the folder; None where it is not there."""
+    path = safe_path(folder, str(name))
+    return path if path.is_file() else None
 
 
 def _listed(path: Path, section: str) -> list[PairFiles]:
-    """A list as MSD and MONAI write it: {"training": [{"image", "label", and optionally "confidence", "patient"}]}."""
+    """A list as MSD and MONAI write it: {"training": [{"image", "label", and optionally the keys below}]}.
+
+    "confidence": a map in [0, 1]; "deviation_hu": a standard deviation; "patient"; "template" and "mask_id" of a synthetic pair.
+    Where confidence.kind is deviation_hu and an entry has no "deviation_hu", its "confidence" is taken for one.
+    """
     with naming(path):
         entries = _object(path).get(section)
         if not isinstance(entries, list) or not entries:
@@ -106,11 +125,12 @@ def _entry(folder: Path, entry: Any) -> PairFiles:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("image"), str) or not isinstance(entry.get("label"), str):
         raise StructDiffError(f"the data list holds {entry!r}", 'give "image" and "label" of each pair')
     image, label = folder / entry["image"], folder / entry["label"]
-    confidence = folder / str(entry["confidence"]) if entry.get("confidence") else None
+    maps = {key: folder / str(entry[key]) if entry.get(key) else None for key in ("confidence", "deviation_hu")}
+    deviation = maps["deviation_hu"] or maps["confidence"]
     parents = _parents(entry)
     name = layouts.stem(image)
     patient = str(entry.get("patient") or ("" if parents or entry.get("synthetic") else name))
-    return replace(PairFiles(name, image, label, confidence), patient=patient, parents=parents)
+    return PairFiles(name, image, label, deviation, patient, parents, maps["confidence"])
 
 
 def _parents(told: Mapping[str, Any]) -> tuple[str, ...]:

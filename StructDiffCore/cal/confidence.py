@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,44 @@ from StructDiffCore.domain import ConfidenceMap, Geometry, StructDiffError, Volu
 from StructDiffCore.io.files import read_volume
 from StructDiffCore.io.integrity import naming
 
-KINDS = ("deviation_hu", "confidence")
-"""What a file may hold: a standard deviation in HU (as a synthesis writes it) or confidences in [0, 1]."""
+from .cases import PairFiles
+
+KINDS = ("confidence", "deviation_hu", "none")
+"""Which map of a pair is believed: the calibrated one (else the standard deviation), the standard deviation, or none at all."""
+FILE_KIND = "file:"
+"""A kind that begins so names a map in [0, 1] of the user's own, from the image's folder; {id} stands for the pair's id."""
 TOLERANCE_MM = 0.01
+
+
+@dataclass(frozen=True)
+class TrustFile:
+    """The map that a pair's weights come from."""
+
+    path: Path
+    is_deviation: bool
+    """Whether it holds a standard deviation in HU, else confidences in [0, 1]."""
+
+    @property
+    def words(self) -> str:
+        return "standard deviation through the error function" if self.is_deviation else "confidence in [0, 1]"
+
+
+def trust_file(files: PairFiles, kind: str) -> TrustFile | None:
+    """The map that ``kind`` asks for; None where the pair has none."""
+    if kind.startswith(FILE_KIND):
+        return TrustFile(files.image.parent / kind.removeprefix(FILE_KIND).replace("{id}", files.id), False)
+    if kind == "confidence" and files.calibrated is not None:
+        return TrustFile(files.calibrated, False)
+    if kind in ("confidence", "deviation_hu") and files.confidence is not None:
+        return TrustFile(files.confidence, True)
+    return None
 
 
 def confidence_of_deviation(deviation: Volume, tolerance_hu: float) -> ConfidenceMap:
     """P(|error| <= ``tolerance_hu``) of a normal error with this standard deviation: erf(X / (sqrt(2) sd)); 1 where sd = 0.
 
-    Monotone, and in the form of the isotonic fit to P(error > X HU) that will take its place once it was measured; until then
-    it takes the deviation at its word, which skip-sampling variance is known to set too low (METHODS, section 1).
+    Monotone, and in the form of the isotonic fit to P(error > X HU), which takes its place where a synthesis has written it. This
+    one takes the deviation at its word, which skip-sampling variance is known to set too low.
     """
     sd = deviation.voxels.astype(np.float64)
     if sd.min() < 0:
@@ -29,8 +58,9 @@ def confidence_of_deviation(deviation: Volume, tolerance_hu: float) -> Confidenc
         return ConfidenceMap(erf(tolerance_hu / (np.sqrt(2.0) * sd)).astype(np.float32), deviation.geometry)
 
 
-def read_confidence(path: Path, grid: Geometry, kind: str, tolerance_hu: float) -> ConfidenceMap:
+def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float) -> ConfidenceMap:
     """The map of a pair on ``grid``; refuses another grid, NaN, values out of range and a map that trusts nothing."""
+    path = source.path
     with naming(path):
         content = read_volume(path)
         if not content.geometry.same_as(grid, TOLERANCE_MM):
@@ -38,7 +68,7 @@ def read_confidence(path: Path, grid: Geometry, kind: str, tolerance_hu: float) 
                 f"the confidence map lies on another grid than its image (shapes {content.geometry.shape} and {grid.shape})",
                 "give the map on the image's own grid",
             )
-        if kind == "deviation_hu":
+        if source.is_deviation:
             found = confidence_of_deviation(content, tolerance_hu)
         else:
             found = ConfidenceMap(content.voxels, content.geometry)

@@ -7,18 +7,18 @@ import shutil
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from StructDiffCore.domain import LabelScheme, StructDiffError
 from StructDiffCore.io.schemes import SHIPPED, load_scheme
 
 from .cases import PairFiles, pairs_of
-from .prepared import DOUBTED, PreparedCase, learnt_values, prepared
+from .prepared import PreparedCase, learnt_values, prepared
 from .settings import PretrainSettings, StageSettings
 from .splits import held_out, refuse_kin, refuse_shared_patients, without_kin
+from .trust_report import trust_summary, words_on_trust
 
 PREPARED = "prepared"
-EVEN = 0.99
-"""Mean confidence above which a person is told that the weights hardly differ."""
 STAGES = {"synthetic": "pre-training", "real": "fine-tuning"}
 
 
@@ -31,6 +31,10 @@ class Stage:
     weighted: bool
     """Whether confidence counts: in pre-training, if it is asked for."""
     cases: tuple[PreparedCase, ...]
+
+    def trust(self, scheme: LabelScheme) -> dict[str, Any]:
+        """What the confidence maps do, by class of ``scheme``; empty where none counts."""
+        return trust_summary([case.note for case in self.cases], scheme) if self.weighted else {}
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,15 @@ class TrainingData:
         for cases in (*(stage.cases for stage in self.stages), self.validation):
             digest.update("\n".join([*(case.note["digest"] for case in cases), ""]).encode())
         return digest.hexdigest()
+
+    def summary(self) -> dict[str, Any]:
+        """For the run's folder: which pairs, and what their confidence maps do; JSON-able."""
+        stages = [
+            {"stage": one.name, "weighted": one.weighted, "pairs": len(one.cases), "weights": one.trust(self.scheme)}
+            for one in self.stages
+        ]
+        held_out = [case.files.id for case in self.validation]
+        return {"scheme": self.scheme.name, "stages": stages, "held_out": held_out, "hash": self.hash, "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,8 @@ def read_all(found: Listed, settings: PretrainSettings, out: Path) -> Generator[
 def _checked(
     found: Listed, settings: PretrainSettings, stages: list[Stage], validation: tuple[PreparedCase, ...]
 ) -> TrainingData:
+    values = learnt_values(settings, found.scheme)
+    learnt = LabelScheme(found.scheme.name, tuple(label for label in found.scheme.labels if label.value in values))
     notes = []
     for number, stage in enumerate(stages):
         kept = without_kin(stage.cases, validation) if found.own_validation else list(stage.cases)
@@ -117,26 +132,14 @@ def _checked(
                 f"all pairs of the {stage.name} descend from held-out cases", "add pairs made from other scans, or lower folds"
             )
         stages[number] = stage = Stage(stage.name, stage.settings, stage.weighted, tuple(kept))
-        notes += _words_on_trust(stage)
+        notes += words_on_trust(stage.trust(learnt))
         refuse_kin(stage.cases, validation)
         _refuse_absent(stage, settings, found.scheme)
-    values = learnt_values(settings, found.scheme)
-    learnt = LabelScheme(found.scheme.name, tuple(label for label in found.scheme.labels if label.value in values))
     return TrainingData(learnt, tuple(stages), validation, tuple(notes))
 
 
-def _words_on_trust(stage: Stage) -> list[str]:
-    """How much the maps of a weighted stage doubt; one that doubts next to nothing makes CAL the plain loss."""
-    told = [case.note["trust"] for case in stage.cases if "trust" in case.note]
-    if not (stage.weighted and told):
-        return []
-    mean, doubted = (sum(one[name] for one in told) / len(told) for name in ("mean", "doubted"))
-    words = f"confidence of {len(told)} synthetic pairs: mean {mean:.4f}, {100 * doubted:.2f} % of the voxels below {DOUBTED}"
-    return [words + ("; weights this even change next to nothing" if mean > EVEN else "")]
-
-
 def _stage(kind: str, cases: tuple[PreparedCase, ...], settings: PretrainSettings) -> Stage:
-    return Stage(STAGES[kind], getattr(settings, kind), kind == "synthetic" and settings.confidence.use, cases)
+    return Stage(STAGES[kind], getattr(settings, kind), kind == "synthetic" and settings.confidence.weighs, cases)
 
 
 def _found(sources: Sequence[str], base: Path, section: str = "training") -> list[PairFiles]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,19 +15,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from StructDiffCore.domain import ImageMaskPair, LabelScheme, StructDiffError, Volume
+from StructDiffCore.domain import Geometry, ImageMaskPair, LabelScheme, StructDiffError, Volume
 from StructDiffCore.io.integrity import naming, refuse_missing
 from StructDiffCore.preprocess.grids import resample_labels, resample_volume
 from StructDiffCore.preprocess.sanity import check_hu
 from StructDiffCore.segmentation.fit import class_indices
 
 from .cases import PairFiles
-from .confidence import read_confidence
+from .confidence import TrustFile, read_confidence, trust_file
 from .settings import PretrainSettings
+from .trust_report import trust_by_class
 
 NOTE = "case.json"
-DOUBTED = 0.5
-"""Voxels below this confidence are counted, to tell whether a map says anything at all."""
 MOST_POSITIONS = 20_000
 """Voxels kept per class for centring crops on; more would not make the draw any finer."""
 
@@ -40,7 +40,7 @@ class PreparedCase:
 
     @cached_property
     def note(self) -> dict[str, Any]:
-        """Digest of the files, ids of the pair, voxels per class."""
+        """Digest of the files, ids of the pair, voxels per class, and what its confidence map does."""
         return json.loads((self.folder / NOTE).read_text(encoding="utf-8"))
 
     @property
@@ -70,13 +70,21 @@ class PreparedCase:
 
 def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> PreparedCase:
     """Read, check and resample one pair into ``place``, unless that was done already; refuses whatever is wrong with it."""
-    case = PreparedCase(place / _key(files, settings, weighted), files)
+    trust = _trust_file(files, settings) if weighted else None
+    return prepared_as(_key(files, settings, trust), files, place, settings, scheme, trust)
+
+
+def prepared_as(
+    name: str, files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, trust: TrustFile | None
+) -> PreparedCase:
+    """The pair as ``place / name``: all of it, or nothing under that name."""
+    case = PreparedCase(place / name, files)
     if not (case.folder / NOTE).is_file():
-        partial = place / f".{case.folder.name}.{os.getpid()}.partial"
+        partial = place / f".{name}.{os.getpid()}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
-            _write(partial, files, settings, scheme, weighted)
+            _write(partial, files, settings, scheme, trust)
             _moved(partial, case.folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -101,21 +109,28 @@ def learnt_values(settings: PretrainSettings, scheme: LabelScheme) -> tuple[int,
     return tuple(value for value in scheme.values if value in wanted and value not in settings.merged)
 
 
-def _key(files: PairFiles, settings: PretrainSettings, weighted: bool) -> str:
+def _key(files: PairFiles, settings: PretrainSettings, trust: TrustFile | None) -> str:
     """Changes whenever a file or what is made of it does."""
-    for path in files.files:
+    stats = []
+    for path in _read_files(files, trust):
         refuse_missing(path)
-    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files.files]
+        stats.append((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns))
     content = settings.as_dict()
     ways = {name: content[name] for name in ("scheme", "labels", "merged", "spacing_mm", "confidence")}
-    return hashlib.sha256(json.dumps([stats, ways, weighted, files.id]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([stats, ways, trust is not None, files.id]).encode()).hexdigest()[:16]
 
 
-def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> None:
+def _read_files(files: PairFiles, trust: TrustFile | None) -> tuple[Path, ...]:
+    """Everything that decides the prepared pair."""
+    return files.files if trust is None else (*files.files, trust.path)
+
+
+def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, trust: TrustFile | None) -> None:
     pair, ids = files.read(scheme)
     check_hu(pair.image, str(files.image))
-    trust = _trust(files, pair, settings, weighted)
     grid = pair.geometry.with_spacing((settings.spacing_mm,) * 3)
+    note: dict[str, Any] = {"digest": _digest(_read_files(files, trust)), "ids": list(ids)}
+    known = None if trust is None else _trust(trust, pair, grid, settings)
     image, labels = resample_volume(pair.image, grid).voxels, resample_labels(pair.mask, grid).voxels
     for old, new in settings.merged.items():
         labels = np.where(labels == old, new, labels)
@@ -123,28 +138,31 @@ def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: L
     np.save(folder / "image.npy", np.clip(np.rint(image), -32768, 32767).astype(np.int16))
     np.save(folder / "classes.npy", classes)
     np.save(folder / "positions.npy", _positions(classes))
-    if trust is not None:
-        around = resample_volume(trust, grid, outside=0.0, antialias=False).voxels
-        np.save(folder / "trust.npy", np.clip(around, 0, 1).astype(np.float16))
     numbers, counts = np.unique(classes, return_counts=True)
-    note: dict[str, Any] = {"digest": _digest(files), "ids": list(ids), "voxels": dict(zip(map(str, numbers), map(int, counts)))}
-    if trust is not None:
-        note["trust"] = {"mean": float(trust.voxels.mean()), "doubted": float((trust.voxels < DOUBTED).mean())}
+    note["voxels"] = dict(zip(map(str, numbers), map(int, counts)))
+    if known is not None and trust is not None:
+        np.save(folder / "trust.npy", known)
+        note["trust"] = {"map": f"{trust.path.name} ({trust.words})", "classes": trust_by_class(known, classes)}
     (folder / NOTE).write_text(json.dumps(note), encoding="utf-8")
 
 
-def _trust(files: PairFiles, pair: ImageMaskPair, settings: PretrainSettings, weighted: bool) -> Volume | None:
-    """The pair's confidence as a volume; None where it is not asked for or a missing one is trusted."""
-    if not (weighted and settings.confidence.use):
+def _trust(source: TrustFile, pair: ImageMaskPair, grid: Geometry, settings: PretrainSettings) -> NDArray[np.float16]:
+    """The pair's confidence at the network's voxel size; 0 beyond the map."""
+    found = read_confidence(source, pair.geometry, settings.confidence.tolerance_hu)
+    around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=0.0, antialias=False).voxels
+    return np.clip(around, 0, 1).astype(np.float16)
+
+
+def _trust_file(files: PairFiles, settings: PretrainSettings) -> TrustFile | None:
+    """The pair's map; None where none is asked for, or a missing one means trust."""
+    if not settings.confidence.weighs:
         return None
-    if files.confidence is None:
-        if settings.confidence.missing == "trust":
-            return None
+    found = trust_file(files, settings.confidence.kind)
+    if found is None and settings.confidence.missing == "refuse":
         raise StructDiffError(
             f"the synthetic pair {files.id} has no confidence map", "synthesize with --ssv, or set confidence.missing: trust"
         )
-    found = read_confidence(files.confidence, pair.geometry, settings.confidence.kind, settings.confidence.tolerance_hu)
-    return Volume(found.voxels, found.geometry)
+    return found
 
 
 def _positions(classes: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -157,9 +175,9 @@ def _positions(classes: NDArray[np.uint8]) -> NDArray[np.int32]:
     return np.concatenate([np.zeros((0, 4), np.int32), *found]).astype(np.int32)
 
 
-def _digest(files: PairFiles) -> str:
+def _digest(paths: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for path in files.files:
+    for path in paths:
         with naming(path), path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

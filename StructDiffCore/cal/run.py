@@ -30,7 +30,7 @@ from .weights import ramp
 from .weights_files import WeightsFiles
 
 CHECKPOINT = "checkpoint"
-SETTINGS = "settings.json"
+SETTINGS, SUMMARY = "settings.json", "data.json"
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ class Run:
         done = resume(self.out / CHECKPOINT, self.state, self.identity)
         if self.writes:
             write_text(self.out / SETTINGS, json.dumps(self.settings.as_dict(), indent=2) + "\n")
+            write_text(self.out / SUMMARY, json.dumps(self.data.summary(), indent=2) + "\n")
         loss = ConfidenceLoss(class_weights(self.segmenter, self.settings.thin_weight), self.thin, self.settings.cldice_weight)
         objective, optimizer = self.device.set_up(Objective(self.segmenter.network, loss), self.state.optimizer)
         self._follow_the_network()
@@ -133,6 +134,8 @@ class Run:
         """The rest of a stage after ``done`` steps of the run; ``first`` of them were made before it."""
         if done == first and first:
             self._begin_again()
+        if log is not None and done == first:
+            log.line(done, {"stage": stage.name, "pairs": len(stage.cases), "weights": stage.trust(self.data.scheme)})
         stream = CropStream(stage.name, stage.cases, self.settings, stage.settings.steps, self.thin, stage.weighted)
         batches = stream.batches(done - first, self.device.rank, self.device.world_size)
 

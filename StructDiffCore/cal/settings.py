@@ -11,7 +11,7 @@ from typing import Any
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.segmentation.networks import HALVINGS, MULTIPLE, NARROWEST_BF16, NETWORKS
 
-from .confidence import KINDS
+from .confidence import FILE_KIND, KINDS
 
 
 @dataclass(frozen=True)
@@ -43,22 +43,28 @@ class ConfidenceSettings:
     """How the synthetic pairs' confidence maps are read."""
 
     use: bool = True
-    """False trusts every voxel: the plain loss."""
+    """False trusts every voxel, as kind 'none' does: the plain loss."""
     kind: str = KINDS[0]
-    """What the files hold: 'deviation_hu' or 'confidence'."""
+    """Whose map: 'confidence' (calibrated, in [0, 1]; where a pair has none, its standard deviation), 'deviation_hu', 'none', or
+    'file:NAME': a map in [0, 1] of that name beside each image ({id} in it stands for the pair's id)."""
     tolerance_hu: float = 50.0
-    """Error that a standard deviation is held against."""
+    """Error that a standard deviation is held against; a calibrated map has its own."""
     missing: str = "refuse"
     """A synthetic pair without a map: 'refuse', or 'trust' it whole."""
 
     def __post_init__(self) -> None:
         _refuse_wrong_kinds(self)
-        if self.kind not in KINDS:
-            raise StructDiffError(f"confidence.kind is '{self.kind}'", f"choose one of {', '.join(KINDS)}")
+        if self.kind not in KINDS and not (self.kind.startswith(FILE_KIND) and len(self.kind) > len(FILE_KIND)):
+            raise StructDiffError(f"confidence.kind is '{self.kind}'", f"choose one of {', '.join(KINDS)}, {FILE_KIND}NAME")
         if self.missing not in ("refuse", "trust"):
             raise StructDiffError(f"confidence.missing is '{self.missing}'", "choose 'refuse' or 'trust'")
         if not self.tolerance_hu > 0:
             raise StructDiffError(f"confidence.tolerance_hu is {self.tolerance_hu}", "give a positive number of HU")
+
+    @property
+    def weighs(self) -> bool:
+        """Whether any map counts."""
+        return self.use and self.kind != "none"
 
 
 @dataclass(frozen=True)

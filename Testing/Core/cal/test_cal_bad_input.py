@@ -24,7 +24,8 @@ from StructDiffCore.systems.weights_file import write_weights
 
 def confidence_file(folder: Path, values: np.ndarray, kind: str = "confidence") -> None:
     """Any voxels as the first sample's map."""
-    sitk.WriteImage(image_of(values.astype(np.float32), GRID), str(folder / "samples/sample-000/confidence.nii.gz"))
+    name = "confidence_0_to_1.nii.gz" if kind == "confidence" else "confidence.nii.gz"
+    sitk.WriteImage(image_of(values.astype(np.float32), GRID), str(folder / "samples/sample-000" / name))
     write_config(folder, confidence={"kind": kind})
 
 
@@ -61,6 +62,14 @@ def map_of_zeros(folder: Path) -> None:
 
 def map_missing_for_one_case(folder: Path) -> None:
     (folder / "samples/sample-002/confidence.nii.gz").unlink()
+
+
+def unknown_kind_of_map(folder: Path) -> None:
+    write_config(folder, confidence={"kind": "file:"})
+
+
+def named_map_missing(folder: Path) -> None:
+    write_config(folder, confidence={"kind": "file:shuffled.nii.gz"})
 
 
 def class_absent_from_the_real_data(folder: Path) -> None:
@@ -161,11 +170,13 @@ def half_a_step(folder: Path) -> None:
 
 SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (map_on_another_grid, "sample-001/confidence.nii.gz.*another grid"),
-    (map_with_nan, "sample-000/confidence.nii.gz.*NaN"),
-    (map_above_1, r"sample-000/confidence.nii.gz.*leaves \[0, 1\]"),
-    (map_below_0, r"sample-000/confidence.nii.gz.*leaves \[0, 1\]"),
+    (map_with_nan, "sample-000/confidence_0_to_1.nii.gz.*NaN"),
+    (map_above_1, r"sample-000/confidence_0_to_1.nii.gz.*leaves \[0, 1\]"),
+    (map_below_0, r"sample-000/confidence_0_to_1.nii.gz.*leaves \[0, 1\]"),
     (negative_deviation, "sample-000/confidence.nii.gz.*goes down to -3"),
-    (map_of_zeros, "sample-000/confidence.nii.gz.*0 everywhere"),
+    (map_of_zeros, "sample-000/confidence_0_to_1.nii.gz.*0 everywhere"),
+    (unknown_kind_of_map, "confidence.kind is 'file:'.*file:NAME"),
+    (named_map_missing, "sample-000/shuffled.nii.gz does not exist"),
     (map_missing_for_one_case, "sample-002 has no confidence map"),
     (class_absent_from_the_real_data, r"label 5 \(rod\) occurs in none of the 3 cases of the fine-tuning"),
     (fewer_cases_than_folds, r"3 patients \(or templates\) cannot be split into 5 folds"),

@@ -24,7 +24,7 @@ from StructDiffCore.cal.splits import held_out
 from StructDiffCore.domain import Geometry, ImageMaskPair, Label, LabelMap, LabelScheme, StructDiffError, Volume
 from StructDiffCore.io.export import export_pairs
 from StructDiffCore.io.export_pair import read_sample
-from StructDiffCore.io.files import template_id
+from StructDiffCore.io.files import template_id, write_float_volume
 
 
 def read(folder: Path, out: Path) -> TrainingData:
@@ -119,17 +119,75 @@ def test_a_fold_takes_its_synthetic_children_with_it(tmp_path: Path) -> None:
         assert any("descend from held-out cases" in note for note in data.notes) != children_stay
 
 
+def doubting(folder: Path, number: int, **maps: np.ndarray) -> None:
+    """A sample with a standard deviation of 500 HU in a quarter of it, and maps in [0, 1] by name."""
+    shutil.rmtree(folder / f"samples/sample-00{number}")
+    deviation = np.where(np.arange(GRID.shape[0])[:, None, None] < 8, 500.0, 0.0) * np.ones(GRID.shape)
+    write_sample(folder / f"samples/sample-00{number}", number, deviation.astype(np.float32))
+    for name, values in maps.items():
+        write_float_volume(Volume(values.astype(np.float32), GRID), folder / f"samples/sample-00{number}/{name}.nii.gz")
+
+
 def test_a_person_is_told_how_much_the_maps_doubt(tmp_path: Path) -> None:
     write_scene(tmp_path)
     for number in range(3):
-        shutil.rmtree(tmp_path / f"samples/sample-00{number}")
-        deviation = np.where(np.arange(GRID.shape[0])[:, None, None] < 8, 500.0, 0.0) * np.ones(GRID.shape)
-        write_sample(tmp_path / f"samples/sample-00{number}", number, deviation.astype(np.float32))
-    (note,) = read(tmp_path, tmp_path / "run").notes
-    assert "25.00 % of the voxels below 0.5" in note
-    assert "next to nothing" not in note
+        doubting(tmp_path, number)
+    which, doubt, effect = read(tmp_path, tmp_path / "run").notes
+    assert "confidence.nii.gz (standard deviation through the error function) for 3" in which
+    assert "25.00 % of all" in doubt
+    assert "the weights move" in effect
     write_config(tmp_path, confidence={"tolerance_hu": 5000.0})
-    assert "next to nothing" in read(tmp_path, tmp_path / "run").notes[0]
+    assert "warning: these weights change next to nothing" in read(tmp_path, tmp_path / "run").notes[-1]
+
+
+def test_the_summary_counts_doubt_and_moved_weight_class_by_class(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    for number in range(3):
+        rod = toy(number)[1] == 5
+        half = rod & (np.arange(GRID.shape[0])[:, None, None] < 16)
+        doubting(tmp_path, number, confidence_0_to_1=np.where(half, 0.0, 1.0))
+    data = read(tmp_path, tmp_path / "run")
+    told = data.summary()["stages"][0]["weights"]
+    assert told["maps"] == {"confidence_0_to_1.nii.gz (confidence in [0, 1])": 3}
+    assert told["classes"]["rod"] | {"voxels": 0} == {"voxels": 0, "mean": 0.5, "doubted": 0.5, "moved": 0.5}
+    assert told["classes"]["block"]["doubted"] == told["classes"]["block"]["moved"] == 0
+    assert data.summary()["stages"][1]["weights"] == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "mean"),
+    [
+        ("confidence", 0.25),
+        ("deviation_hu", 0.77),
+        ("file:mine.nii.gz", 0.75),
+        ("file:../maps/{id}.nii.gz", 0.125),
+        ("none", 1.0),
+    ],
+)
+def test_a_run_believes_the_map_it_is_told_to(tmp_path: Path, kind: str, mean: float) -> None:
+    write_scene(tmp_path)
+    for number in range(3):
+        flat = {name: np.full(GRID.shape, value) for name, value in (("confidence_0_to_1", 0.25), ("mine", 0.75))}
+        doubting(tmp_path, number, **flat)
+        place = tmp_path / f"samples/maps/samples/sample-00{number}.nii.gz"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_float_volume(Volume(np.full(GRID.shape, 0.125, np.float32), GRID), place)
+    write_config(tmp_path, confidence={"kind": kind})
+    stage = read(tmp_path, tmp_path / "run").stages[0]
+    found = [1.0 if case.trust is None else float(np.mean(case.trust, dtype=np.float64)) for case in stage.cases]
+    assert found == pytest.approx([mean] * 3, abs=0.005)
+    assert stage.weighted == (kind != "none")
+
+
+def test_several_sources_stand_in_one_run_each_with_the_map_it_has(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    doubting(tmp_path, 0, confidence_0_to_1=np.full(GRID.shape, 0.25))
+    shutil.move(tmp_path / "samples/sample-000", tmp_path / "others/sample-000")
+    write_config(tmp_path, synthetic={"sources": ["samples", "others"], "steps": 2})
+    stage = read(tmp_path, tmp_path / "run").stages[0]
+    assert [case.files.id for case in stage.cases] == ["samples/sample-001", "samples/sample-002", "others/sample-000"]
+    told = stage.trust(SCHEME)["maps"]
+    assert sorted(told.values()) == [1, 2]
 
 
 def test_a_pair_is_prepared_once_and_again_when_its_file_changes(tmp_path: Path) -> None:
@@ -209,4 +267,4 @@ def test_a_list_may_name_confidence_and_parents(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps({"training": [entry]}))
     (pair,) = pairs_of(tmp_path / "list.json")
     assert (pair.patient, pair.parents, pair.group) == ("", ("t9",), "t9")
-    assert pair.confidence == tmp_path / "a/confidence.nii.gz"
+    assert pair.calibrated == tmp_path / "a/confidence.nii.gz"

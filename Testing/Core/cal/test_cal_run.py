@@ -50,6 +50,11 @@ def run(config: Path, out: Path, stop_after: int | None = None) -> list[float]:
     return losses
 
 
+def steps_in(log: Path) -> list[dict]:
+    """The lines of steps; the others tell of a stage's pairs."""
+    return [line for line in map(json.loads, log.read_text().splitlines()) if "loss" in line]
+
+
 def same_tensors(ours: Path, theirs: Path) -> None:
     """Bit for bit; the random state apart, which nothing draws from."""
     found, wanted = read_tensors(ours).tensors, read_tensors(theirs).tensors
@@ -67,7 +72,7 @@ def a_run(a_scene: Path) -> tuple[Path, list[float]]:
 def test_a_run_leaves_its_three_weights_a_log_and_its_settings(a_scene: Path, a_run: tuple[Path, list[float]]) -> None:
     out, losses = a_run
     assert len(losses) == 10
-    lines = [json.loads(line) for line in (out / LOG).read_text().splitlines()]
+    lines = steps_in(out / LOG)
     assert [line["step"] for line in lines] == list(range(1, 11))
     assert [line["stage"] for line in lines] == ["pre-training"] * 6 + ["fine-tuning"] * 4
     assert [line["rho"] for line in lines] == [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
@@ -123,7 +128,7 @@ def test_a_killed_process_continues_bit_for_bit(tmp_path: Path) -> None:
         time.sleep(0.005)
     assert process.wait(30) == -signal.SIGKILL
     subprocess.run([*command, "--resume"], check=True, capture_output=True, env=environment)
-    seen = {line["step"]: line["loss"] for line in map(json.loads, log.read_text().splitlines())}
+    seen = {line["step"]: line["loss"] for line in steps_in(log)}
     assert [seen[step] for step in range(1, 41)] == whole
     same_tensors(tmp_path / "run/last.safetensors", tmp_path / "whole/last.safetensors")
 
@@ -140,7 +145,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: 
     told = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert told.returncode == 0, told.stderr
     assert told.stdout.count("SHA-256") == 1
-    (line,) = map(json.loads, (tmp_path / "two" / LOG).read_text().splitlines())
+    (line,) = steps_in(tmp_path / "two" / LOG)
     assert line["loss"] == pytest.approx(loss, rel=1e-6)
     ours, theirs = (read_tensors(tmp_path / name / CHECKPOINT / NAME).tensors for name in ("two", "one"))
     gradients = [name for name in theirs if name.startswith("optimizer/") and name.endswith("exp_avg")]
