@@ -42,6 +42,12 @@ def fill_export(parser: ArgumentParser) -> None:
         metavar="HU",
         help="nnunet, msd: voxels whose standard deviation is larger become the ignore label",
     )
+    parser.add_argument(
+        "--ignore-below",
+        type=float,
+        metavar="SHARE",
+        help="nnunet, msd: voxels whose calibrated confidence is smaller become the ignore label",
+    )
 
 
 def fill_synthesize_many(parser: ArgumentParser) -> None:

@@ -31,6 +31,7 @@ SETTINGS = (
     "format",
     "force",
     "ignore_above",
+    "ignore_below",
     "ending",
 )
 """Arguments that travel as settings; those left at None are not sent."""

@@ -16,6 +16,8 @@ import numpy as np
 from StructDiffCore import __version__
 from StructDiffCore.domain import Label, LabelMap, LabelScheme, StructDiffError
 
+from .export_pair import CALIBRATED
+
 ENDING = ".nii.gz"
 IGNORE = "ignore"
 
@@ -74,6 +76,9 @@ class DatasetForm:
 
     def confidence(self, case: str) -> str:
         return f"confidenceTr/{case}{ENDING}"
+
+    def calibrated(self, case: str) -> str:
+        return f"{CALIBRATED}Tr/{case}{ENDING}"
 
     def description(self, before: Mapping[str, Any], labels: DatasetLabels, cases: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """dataset.json: what it was with the new cases in it."""

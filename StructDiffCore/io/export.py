@@ -15,6 +15,7 @@ from .dicom_seg import can_write_segmentations
 from .export_cases import LABELMAP_NOTE, WRITERS, write_case
 from .export_dataset import REPLACED, opened_dataset
 from .export_pair import ExportPair, refusals
+from .ignored_voxels import IgnoreRule
 from .staging import is_hidden, staged
 
 FORMATS = (*WRITERS, *FORMS)
@@ -31,23 +32,30 @@ class Exported:
 
 
 def export_pairs(
-    pairs: Iterable[ExportPair], form: str, out: str | Path, force: str | None = None, ignore_above_hu: float | None = None
+    pairs: Iterable[ExportPair],
+    form: str,
+    out: str | Path,
+    force: str | None = None,
+    ignore_above_hu: float | None = None,
+    ignore_below: float | None = None,
 ) -> Exported:
     """Write pairs as ``form`` (nrrd, nifti, dicom: a folder per case; nnunet, msd: one data set) into ``out``.
 
     A pair with a failed or missing verdict is refused without ``force``, the reason, which its manifest then records.
-    ``ignore_above_hu``: voxels with a larger standard deviation become the data set's ignore label. Cases that are there stay;
-    one of the same name, other labels or a folder of something else is refused. Raises StructDiffError; nothing is written then.
+    ``ignore_above_hu``: voxels with a larger standard deviation become the data set's ignore label; ``ignore_below``: those with
+    a smaller calibrated confidence. Cases that are there stay; one of the same name, other labels or a folder of something else
+    is refused. Raises StructDiffError; nothing is written then.
     """
     if form not in FORMATS:
         raise StructDiffError(f"unknown format '{form}'", f"choose one of {', '.join(FORMATS)}")
-    if ignore_above_hu is not None and (form not in FORMS or not ignore_above_hu > 0):
-        raise StructDiffError("the ignore label is for nnunet and msd, above a number of HU > 0", "leave --ignore-above out")
+    ignore = IgnoreRule(ignore_above_hu, ignore_below)
+    if ignore.applies and form not in FORMS:
+        raise StructDiffError("the ignore label is for nnunet and msd", "leave --ignore-above and --ignore-below out")
     out = Path(out).expanduser().absolute()
     _refuse_place(out, form)
     with staged(out, REPLACED if form in FORMS else ()) as partial:
         if form in FORMS:
-            exported = _as_dataset(pairs, form, out, partial, force, ignore_above_hu)
+            exported = _as_dataset(pairs, form, out, partial, force, ignore)
         else:
             exported = _as_cases(pairs, form, out, partial, force)
         if not exported.paths:
@@ -66,9 +74,9 @@ def _as_cases(pairs: Iterable[ExportPair], form: str, out: Path, partial: Path, 
 
 
 def _as_dataset(
-    pairs: Iterable[ExportPair], form: str, out: Path, partial: Path, force: str | None, ignore_above_hu: float | None
+    pairs: Iterable[ExportPair], form: str, out: Path, partial: Path, force: str | None, ignore: IgnoreRule
 ) -> Exported:
-    dataset = opened_dataset(FORMS[form], out, partial, ignore_above_hu)
+    dataset = opened_dataset(FORMS[form], out, partial, ignore)
     for pair in pairs:
         dataset.add(pair, record_of(pair, form, force))
     notes = dataset.finish() if dataset.added else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from .dicom_export import write_ct_series
 from .dicom_seg import can_write_segmentations, write_segmentation
-from .export_pair import ExportPair
+from .export_pair import CALIBRATED, ExportPair
 from .files import write_float_volume, write_label_map, write_volume
 from .manifest import write_manifest
 from .schemes import save_scheme
@@ -23,7 +23,7 @@ def write_nrrd(pair: ExportPair, folder: Path) -> dict[str, str]:
     """image.nrrd, mask.seg.nrrd and confidence.nrrd; returns the files by role."""
     write_volume(pair.image, folder / "image.nrrd")
     write_label_map(pair.mask, folder / "mask.seg.nrrd")
-    return {"image": "image.nrrd", "mask": "mask.seg.nrrd", **_confidence(pair, folder, "confidence.nrrd")}
+    return {"image": "image.nrrd", "mask": "mask.seg.nrrd", **_maps(pair, folder, ".nrrd")}
 
 
 def write_nifti(pair: ExportPair, folder: Path) -> dict[str, str]:
@@ -32,7 +32,7 @@ def write_nifti(pair: ExportPair, folder: Path) -> dict[str, str]:
     write_label_map(pair.mask, folder / "mask.nii.gz")
     save_scheme(pair.mask.scheme, folder / "scheme.json")
     files = {"image": "image.nii.gz", "mask": "mask.nii.gz", "scheme": "scheme.json"}
-    return {**files, **_confidence(pair, folder, "confidence.nii.gz")}
+    return {**files, **_maps(pair, folder, ".nii.gz")}
 
 
 def write_dicom(pair: ExportPair, folder: Path) -> dict[str, str]:
@@ -45,7 +45,7 @@ def write_dicom(pair: ExportPair, folder: Path) -> dict[str, str]:
         files["dicom_seg"] = SEGMENTATION
     else:
         files["note"] = LABELMAP_NOTE
-    return {**files, **_confidence(pair, folder, "confidence.nrrd")}
+    return {**files, **_maps(pair, folder, ".nrrd")}
 
 
 WRITERS: Mapping[str, Callable[[ExportPair, Path], dict[str, str]]] = {
@@ -62,8 +62,11 @@ def write_case(pair: ExportPair, folder: Path, form: str, record: Mapping[str, A
     write_manifest(folder, {**pair.manifest, "files": files, "export": dict(record)})
 
 
-def _confidence(pair: ExportPair, folder: Path, name: str) -> dict[str, str]:
-    if pair.confidence is None:
-        return {}
-    write_float_volume(pair.confidence, folder / name)
-    return {"confidence": name}
+def _maps(pair: ExportPair, folder: Path, ending: str) -> dict[str, str]:
+    """The pair's confidence maps; returns the files by role."""
+    written = {}
+    for role, found in (("confidence", pair.confidence), (CALIBRATED, pair.calibrated)):
+        if found is not None:
+            write_float_volume(found, folder / (role + ending))
+            written[role] = role + ending
+    return written

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from StructDiffCore.domain import StructDiffError
 
 from .atomic import write_text
 from .dataset_forms import ENDING, DatasetForm, DatasetLabels
-from .export_pair import ExportPair
+from .export_pair import CALIBRATED, ExportPair
 from .files import mask_id, read_pair, template_id, write_float_volume, write_label_map, write_volume
 from .folds import fold_of_case, splits
+from .ignored_voxels import IgnoreRule
 from .staging import is_hidden
 
 DESCRIPTION, SPLITS, RECORD = "dataset.json", "splits_final.json", "structdiff_cases.json"
@@ -30,7 +29,7 @@ class DatasetExport:
     form: DatasetForm
     out: Path
     partial: Path
-    ignore_above_hu: float | None = None
+    ignore: IgnoreRule = field(default_factory=IgnoreRule)
     before: Mapping[str, Any] = field(default_factory=dict)
     """dataset.json as it is."""
     ancestors: dict[str, list[str]] = field(default_factory=dict)
@@ -47,18 +46,15 @@ class DatasetExport:
         for name in (self.form.image(pair.name), self.form.label(pair.name), f"manifests/{pair.name}.json"):
             (self.partial / name).parent.mkdir(exist_ok=True)
         write_volume(pair.image, self.partial / self.form.image(pair.name))
-        mask = labels.renumbered(pair.mask, self._uncertain(pair))
+        mask = labels.renumbered(pair.mask, self.ignore.voxels(pair))
         write_label_map(mask, self.partial / self.form.label(pair.name))
         entry = {"image": f"./{self.form.image(pair.name)}", "label": f"./{self.form.label(pair.name)}", "synthetic": True}
-        if pair.confidence is not None:
-            (self.partial / "confidenceTr").mkdir(exist_ok=True)
-            write_float_volume(pair.confidence, self.partial / self.form.confidence(pair.name))
-            entry["confidence"] = f"./{self.form.confidence(pair.name)}"
+        entry |= self._write_maps(pair)
         files = {role: path for role, path in entry.items() if role != "synthetic"}
         told = {
             **pair.manifest,
             "files": files,
-            "export": {**record, "labels": labels.names, "ignore_above_hu": self.ignore_above_hu},
+            "export": {**record, "labels": labels.names, **self.ignore.as_dict()},
         }
         write_text(self.partial / "manifests" / f"{pair.name}.json", json.dumps({"synthetic": True, **told}, indent=2) + "\n")
         self.ancestors[pair.name] = sorted(pair.ancestors)
@@ -81,8 +77,22 @@ class DatasetExport:
             self._write(SPLITS, made)
         return ["copy splits_final.json into nnUNet_preprocessed/DATASET before training" if made else _ONE_FAMILY]
 
+    def _write_maps(self, pair: ExportPair) -> dict[str, str]:
+        """The pair's confidence maps; returns the files by role."""
+        maps = {
+            "confidence": (pair.confidence, self.form.confidence(pair.name)),
+            CALIBRATED: (pair.calibrated, self.form.calibrated(pair.name)),
+        }
+        written = {}
+        for role, (found, name) in maps.items():
+            if found is not None:
+                (self.partial / name).parent.mkdir(exist_ok=True)
+                write_float_volume(found, self.partial / name)
+                written[role] = f"./{name}"
+        return written
+
     def _labels_for(self, pair: ExportPair) -> DatasetLabels:
-        labels = DatasetLabels(pair.mask.scheme, self.ignore_above_hu is not None)
+        labels = DatasetLabels(pair.mask.scheme, self.ignore.applies)
         if self.labels is None:
             if self.before:
                 self.form.refuse_other_kind(self.before, labels, self.out)
@@ -93,13 +103,6 @@ class DatasetExport:
             )
         return labels
 
-    def _uncertain(self, pair: ExportPair) -> np.ndarray | None:
-        if self.ignore_above_hu is None:
-            return None
-        if pair.confidence is None:
-            raise StructDiffError(f"{pair.name} has no confidence map", "synthesize with --ssv, or leave --ignore-above out")
-        return pair.confidence.voxels > self.ignore_above_hu
-
     def _write(self, name: str, content: Any) -> None:
         write_text(self.partial / name, json.dumps(content, indent=2) + "\n")
 
@@ -107,10 +110,10 @@ class DatasetExport:
 _ONE_FAMILY = "all cases share a template or a mask, so there is no honest split: take validation cases from elsewhere"
 
 
-def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore_above_hu: float | None) -> DatasetExport:
+def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore: IgnoreRule) -> DatasetExport:
     """The data set at ``out``, or a new one; refuses a folder that holds something else."""
     if all(is_hidden(entry) for entry in out.iterdir()):
-        return DatasetExport(form, out, partial, ignore_above_hu)
+        return DatasetExport(form, out, partial, ignore)
     before = _object(out / DESCRIPTION)
     kind = "nnunet" if "channel_names" in before else "msd" if "training" in before else None
     if kind != form.name:
@@ -120,7 +123,7 @@ def opened_dataset(form: DatasetForm, out: Path, partial: Path, ignore_above_hu:
     for case in _cases_there(form, before, out):
         if case not in ancestors:
             ancestors[case] = _ids_of(form, out, case)
-    return DatasetExport(form, out, partial, ignore_above_hu, before, ancestors)
+    return DatasetExport(form, out, partial, ignore, before, ancestors)
 
 
 def _cases_there(form: DatasetForm, before: Mapping[str, Any], out: Path) -> Iterable[str]:

@@ -16,6 +16,8 @@ from .safe_paths import safe_path
 from .schemes import SHIPPED
 
 CONFIDENCE = "confidence.nii.gz"
+CALIBRATED = "confidence_0_to_1"
+"""Role of the calibrated map in a manifest, and its file's name without the ending."""
 VERDICTS = {"topology": "the topology verdict", "quality": "the quality verdict"}
 
 
@@ -30,12 +32,17 @@ class ExportPair:
     confidence: Volume | None
     """Standard deviation in HU on the image's grid."""
     manifest: Mapping[str, Any]
+    calibrated: Volume | None = None
+    """P(|error| is not gross) in [0, 1] on the image's grid, where a fit to measured errors exists."""
 
     def __post_init__(self) -> None:
         ImageMaskPair(self.image, self.mask)
         object.__setattr__(self, "name", case_name(self.name))
-        if self.confidence is not None and not self.confidence.geometry.same_as(self.image.geometry, tolerance_mm=0.01):
-            raise StructDiffError(f"the confidence map of {self.name} lies on another grid than its image", "make it again")
+        for one in (self.confidence, self.calibrated):
+            if one is not None and not one.geometry.same_as(self.image.geometry, tolerance_mm=0.01):
+                raise StructDiffError(f"the confidence map of {self.name} lies on another grid than its image", "make it again")
+        if self.calibrated is not None and not (self.calibrated.voxels.min() >= 0 and self.calibrated.voxels.max() <= 1):
+            raise StructDiffError(f"the calibrated confidence of {self.name} leaves [0, 1]", "make it again")
 
     @property
     def ancestors(self) -> frozenset[str]:
@@ -87,9 +94,15 @@ def read_sample(folder: str | Path) -> ExportPair:
         raise StructDiffError(f"the manifest in {folder} names no image and mask", "give a sample folder")
     image = read_volume(safe_path(folder, files["image"]))
     mask = read_label_map(safe_path(folder, files["mask"]), _scheme(manifest))
-    confidence = safe_path(folder, str(files.get("confidence") or CONFIDENCE))
-    sure = read_volume(confidence) if confidence.is_file() else None
-    return ExportPair(f"{folder.parent.name}_{folder.name}", image, mask, sure, manifest)
+    sure = _there(folder, files.get("confidence") or CONFIDENCE)
+    calibrated = _there(folder, files.get(CALIBRATED) or f"{CALIBRATED}.nii.gz")
+    return ExportPair(f"{folder.parent.name}_{folder.name}", image, mask, sure, manifest, calibrated)
+
+
+def _there(folder: Path, name: Any) -> Volume | None:
+    """A map inside the folder; None where it is not there."""
+    path = safe_path(folder, str(name))
+    return read_volume(path) if path.is_file() else None
 
 
 def _scheme(manifest: Mapping[str, Any]) -> LabelScheme | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from StructDiffCore.config.messages import Event, Job, progress
 from StructDiffCore.config.synthesis_request import refuse_unknown_settings
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from StructDiffCore.io.export import Exported
     from StructDiffCore.io.export_pair import ExportPair
 
-SETTINGS = ("format", "force", "ignore_above")
+SETTINGS = ("format", "force", "ignore_above", "ignore_below")
 
 
 def run(job: Job) -> Iterator[Event]:
@@ -27,12 +27,13 @@ def run(job: Job) -> Iterator[Event]:
     refuse_unknown_settings(job, SETTINGS)
     if not job.out:
         raise StructDiffError("no output folder given", "give --out DIR")
-    form, ignore = str(job.settings.get("format", "")), _number(job.settings.get("ignore_above"))
+    form = str(job.settings.get("format", ""))
+    above, below = (_number(job, name, unit) for name, unit in (("ignore_above", "HU"), ("ignore_below", "confidence")))
     force = job.settings.get("force")
     folders = sample_folders(_places(job))
 
     def work(emit: Emit) -> Exported:
-        return export_pairs(_read(folders, emit), form, job.out, None if force is None else str(force), ignore)
+        return export_pairs(_read(folders, emit), form, job.out, None if force is None else str(force), above, below)
 
     exported = yield from stream(work)
     yield Event(
@@ -57,9 +58,10 @@ def _places(job: Job) -> list[str]:
     return [str(place) for place in places]
 
 
-def _number(given: Any) -> float | None:
+def _number(job: Job, name: str, unit: str) -> float | None:
+    given = job.settings.get(name)
     if given is not None and (isinstance(given, bool) or not isinstance(given, (int, float))):
-        raise StructDiffError(f"ignore_above is {given!r}, expected a number of HU", "leave it out or give a number")
+        raise StructDiffError(f"{name} is {given!r}, expected a number ({unit})", "leave it out or give a number")
     return given
 
 

@@ -7,15 +7,16 @@ from .results import manifestOf
 FORMATS = ("nrrd", "nifti", "nnunet", "msd", "dicom")
 
 
-def exportPairs(pairs, format, folder, forceReason=None, ignoreAboveHU=None):
+def exportPairs(pairs, format, folder, forceReason=None, ignoreAboveHU=None, ignoreBelow=None):
     """Write pairs (sample folders or the core's ExportPair) in one of FORMATS, all of them or none.
 
-    Answers the core's Exported (paths, notes). ``ignoreAboveHU``: for nnunet and msd, voxels less sure than this are left out of
-    the loss. StructDiffError where a verdict failed and no reason is given.
+    Answers the core's Exported (paths, notes). ``ignoreAboveHU`` (standard deviation), ``ignoreBelow`` (calibrated confidence):
+    for nnunet and msd, voxels less sure than this are left out of the loss. StructDiffError where a verdict failed and no reason
+    is given.
     """
     from StructDiffCore.io.export import export_pairs
 
-    return export_pairs(_read(pairs), format, Path(folder), force=forceReason or None, ignore_above_hu=ignoreAboveHU)
+    return export_pairs(_read(pairs), format, Path(folder), forceReason or None, ignoreAboveHU, ignoreBelow)
 
 
 def refusals(pairs):

@@ -252,6 +252,53 @@ def test_the_ignore_label_needs_a_confidence_map_and_a_data_set(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def a_calibrated_case(name="one", seed=0, confidence=None) -> ExportPair:
+    pair = a_case(name, f"t{seed}", f"m{seed}", seed)
+    share = np.random.default_rng(seed).uniform(0, 1, pair.image.voxels.shape) if confidence is None else confidence
+    return ExportPair(name, pair.image, pair.mask, pair.confidence, pair.manifest, Volume(share, pair.image.geometry))
+
+
+def test_voxels_below_a_calibrated_confidence_become_the_ignore_label(tmp_path):
+    pair = a_calibrated_case()
+    export_pairs([pair], "nnunet", tmp_path, ignore_above_hu=40.0, ignore_below=0.3)
+    stored = read_volume(tmp_path / "labelsTr" / "one.nii.gz").voxels
+    unsure = (pair.confidence.voxels > 40) | (pair.calibrated.voxels < 0.3)
+    assert 0.3 < unsure.mean() < 0.6
+    assert (stored[unsure] == 10).all()
+    np.testing.assert_array_equal(stored[~unsure], pair.mask.voxels[~unsure])
+    told = json.loads((tmp_path / "manifests" / "one.json").read_text())["export"]
+    assert (told["ignore_above_hu"], told["ignore_below"]) == (40.0, 0.3)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_calibrated_map_travels_with_every_format(tmp_path, form):
+    pair = a_calibrated_case()
+    export_pairs([pair], form, tmp_path)
+    manifest = tmp_path / ("one/manifest.json" if form in export_cases.WRITERS else "manifests/one.json")
+    name = json.loads(manifest.read_text())["files"]["confidence_0_to_1"]
+    stored = read_volume((manifest.parent if form in export_cases.WRITERS else tmp_path) / name)
+    np.testing.assert_allclose(stored.voxels, pair.calibrated.voxels)
+
+
+def test_a_sample_folder_is_read_with_its_calibrated_confidence(tmp_path):
+    pair = a_calibrated_case()
+    folder = a_sample(tmp_path / "s", pair)
+    assert read_sample(folder).calibrated is None
+    write_float_volume(pair.calibrated, folder / "confidence_0_to_1.nii.gz")
+    np.testing.assert_allclose(read_sample(folder).calibrated.voxels, pair.calibrated.voxels)
+
+
+def test_a_calibrated_confidence_that_is_none_or_missing_is_refused(tmp_path):
+    with pytest.raises(StructDiffError, match=r"leaves \[0, 1\]"):
+        a_calibrated_case(confidence=np.full(a_grid().shape, 1.5))
+    with pytest.raises(StructDiffError, match="one has no calibrated confidence map"):
+        export_pairs([a_case()], "nnunet", tmp_path / "a", ignore_below=0.5)
+    for wrong in (0.0, 1.5, float("nan")):
+        with pytest.raises(StructDiffError, match="would be ignored"):
+            export_pairs([a_calibrated_case()], "nnunet", tmp_path / "a", ignore_below=wrong)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_labels_with_gaps_are_renumbered_for_nnunet(tmp_path):
     grid = a_grid()
     scheme = LabelScheme("organs", (Label(7, "liver"), Label(3, "spleen"), Label(40, "liver")))
