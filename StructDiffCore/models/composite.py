@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,9 @@ from StructDiffCore.domain import LabelScheme
 from .coarse_labels import PART_BASE, inherited_parts
 from .pseudo_labels import PSEUDO_BASE, PSEUDO_NAMES, TYPICAL_HU
 from .region_code import RegionCode, code_for
+from .vessel_surroundings import runs_in, sheath
+
+AIR, LUNG, FAT, SOFT = (PSEUDO_NAMES.index(name) for name in ("air", "lung", "fat", "soft tissue"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +32,14 @@ class Slots:
     """HU each slot is painted with, length S."""
     origins: Mapping[int, str]
     """Target label -> "template", "correspondence:7", "group:6" or "null"."""
+    thin: tuple[int, ...] = ()
+    """Slots of thin labels, the target's and the template's."""
+    wall_hu: float = TYPICAL_HU[SOFT]
+    """HU of a thin vessel's wall: the template's soft tissue."""
 
     def moved(self, change: Callable[[NDArray], NDArray]) -> Slots:
         """The same slots after a change of the grid (a crop)."""
-        return Slots(change(self.target), change(self.template), self.codes, self.medians, self.origins)
+        return replace(self, target=change(self.target), template=change(self.template))
 
 
 def composite_slots(
@@ -42,6 +49,7 @@ def composite_slots(
     codes: Mapping[int, RegionCode],
     scheme: LabelScheme | None,
     *,
+    thin_values: Iterable[int] = (),
     target_values: Iterable[int] | None = None,
     correspondence: Mapping[int, int] | None = None,
     parts: NDArray[np.int32] | None = None,
@@ -51,7 +59,7 @@ def composite_slots(
 
     Order: target labels, the template's labels, pseudo-labels, parts of coarse labels. A target label is painted with its
     code's median; a template label the target does not use stays in place as context; every other unlabelled voxel takes its
-    pseudo-label.
+    pseudo-label, but no lung lies against a thin vessel unless the template's own thin vessels run in lung.
     """
     in_target = _values(target_labels) if target_values is None else sorted({int(v) for v in target_values} - {0})
     in_template = [v for v in _values(template_labels) if v in codes]
@@ -66,6 +74,9 @@ def composite_slots(
     carried = {v: first_template + n for n, v in enumerate(in_template) if v not in used}
     around = _overlay(template_labels, carried, tissue)
     target = _overlay(target_labels, {v: n for n, v in enumerate(in_target)}, around)
+    thin = [n for n, v in enumerate(in_target) if v in set(thin_values)]
+    thin_in_template = [first_template + n for n, v in enumerate(in_template) if codes[v].thin]
+    target = _with_sheath(target, template, thin, thin_in_template, first_pseudo, spacing_mm)
     if parts is not None:
         slot_of_part = {v: len(table) + n for n, v in enumerate(v for v in codes if v >= PART_BASE)}
         table += [codes[v] for v in slot_of_part]
@@ -78,7 +89,29 @@ def composite_slots(
         np.stack([code.vector for code in table]),
         tuple(code.median_hu for code in table),
         {v: origin for v, (_, origin) in meanings.items()},
+        (*thin, *thin_in_template),
+        table[first_pseudo + SOFT].median_hu,
     )
+
+
+def _with_sheath(
+    target: NDArray[np.int16],
+    template: NDArray[np.int16],
+    thin: list[int],
+    thin_in_template: list[int],
+    first_pseudo: int,
+    spacing_mm: ArrayLike,
+) -> NDArray[np.int16]:
+    """The target's slots with fat where the aligned template would put lung against a thin vessel."""
+    lungs = (first_pseudo + AIR, first_pseudo + LUNG)
+    misplaced = np.isin(target, lungs)
+    lumen = np.isin(target, thin)
+    if not lumen.any() or not misplaced.any():
+        return target
+    shown = np.isin(template, thin_in_template)
+    if shown.any() and runs_in(shown, np.isin(template, lungs), template >= first_pseudo, spacing_mm):
+        return target
+    return np.where(misplaced & sheath(lumen, spacing_mm), np.int16(first_pseudo + FAT), target)
 
 
 def _with_parts(slots: NDArray[np.int16], parts: NDArray[np.int32], slot_of_part: Mapping[int, int]) -> NDArray[np.int16]:

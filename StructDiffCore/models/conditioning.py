@@ -10,15 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from StructDiffCore.domain import LabelScheme
 from StructDiffCore.measures.distance import distance_to, signed_distance
+from StructDiffCore.measures.edges import edge_widths, point_spread_mm
 
 from .coarse_labels import PART_BASE, Borders, part_labels
 from .composite import Slots, composite_slots
-from .painted_prior import DEFAULT_SOFTNESS_MM, paint, soften
+from .painted_prior import DEFAULT_SOFTNESS_MM, paint_prior
 from .pseudo_labels import pseudo_labels
 from .region_code import RegionCode, region_codes
+from .vessel_surroundings import share_at, wall_share
 
 REACH_MM = 8.0
 """Distances are clipped to this."""
+WIDEST_SOFTNESS_MM = 1.5
+"""A point spread read wider than this comes from masks that are off, not from a scanner."""
 
 Index = tuple[int, int, int]
 
@@ -98,21 +102,42 @@ class ConditionSource:
         return outer._maps().crop(_triple(margin), shape)
 
     def _maps(self) -> ConditionMaps:
-        prior = self._painted(self.slots.target)
-        known = self.known
+        thin_distance = _thin_distance(self.target_labels, self.thin_values, self.spacing_mm)
+        prior, known = self._painted(self.slots.target, share_at(thin_distance, self.spacing_mm)), self.known
         return ConditionMaps(
             prior_hu=prior,
             edge_distance_mm=_edge_distance(self.target_labels, self.spacing_mm),
-            thin_distance_mm=_thin_distance(self.target_labels, self.thin_values, self.spacing_mm),
+            thin_distance_mm=thin_distance,
             template_hu=np.where(known, self.template_image, prior).astype(np.float32),
-            template_prior_hu=np.where(known, self._painted(self.slots.template), prior) if known.any() else prior,
+            template_prior_hu=np.where(known, self._template_prior(), prior) if known.any() else prior,
             template_known=known.astype(np.float32),
             slots=self.slots.target,
             codes=self.slots.codes,
         )
 
-    def _painted(self, slots: NDArray[np.int16]) -> NDArray[np.float32]:
-        return soften(paint(slots, dict(enumerate(self.slots.medians))), self.spacing_mm, self.softness_mm)
+    def prior(self, softness_mm: ArrayLike | None = None) -> NDArray[np.float32]:
+        """The painted prior P (i, j, k) of the whole target, in HU, with another point spread where one is given."""
+        thin_distance = _thin_distance(self.target_labels, self.thin_values, self.spacing_mm)
+        return self._painted(self.slots.target, share_at(thin_distance, self.spacing_mm), softness_mm)
+
+    def _template_prior(self) -> NDArray[np.float32]:
+        lumen = np.isin(self.slots.template, self.slots.thin)
+        return self._painted(self.slots.template, wall_share(lumen, self.spacing_mm))
+
+    def _painted(
+        self, slots: NDArray[np.int16], wall: NDArray[np.float32], softness_mm: ArrayLike | None = None
+    ) -> NDArray[np.float32]:
+        softness = self.softness_mm if softness_mm is None else softness_mm
+        medians = dict(enumerate(self.slots.medians))
+        return paint_prior(slots, medians, self.spacing_mm, softness, self.slots.thin, wall, self.slots.wall_hu)
+
+
+def template_point_spread_mm(
+    image: NDArray[np.float32], labels: NDArray[np.integer], spacing_mm: ArrayLike, thin_values: Iterable[int] = ()
+) -> float:
+    """Standard deviation of the point spread that explains a template's edges: image (i, j, k) in HU, labels (i, j, k)."""
+    thick = sorted(set(np.flatnonzero(np.bincount(labels.ravel())).tolist()) - {0} - set(thin_values))
+    return min(point_spread_mm(edge_widths(image, labels, spacing_mm, thick).values()), WIDEST_SOFTNESS_MM)
 
 
 def template_codes(
@@ -166,18 +191,19 @@ def condition_source(
     known = np.ones(target_labels.shape, bool) if covered is None else np.asarray(covered, bool)
     pseudo = pseudo_labels(template_image, template_labels, spacing, covered) if template_pseudo is None else template_pseudo
     parts = part_labels(template_image, template_labels, borders, spacing) if borders else None
+    thin = tuple(thin_values) if thin_values is not None else (scheme.thin_values if scheme else ())
     slots = composite_slots(
         target_labels,
         template_labels,
         pseudo,
         codes,
         scheme,
+        thin_values=thin,
         target_values=target_values,
         correspondence=correspondence,
         parts=parts,
         spacing_mm=spacing,
     )
-    thin = tuple(thin_values) if thin_values is not None else (scheme.thin_values if scheme else ())
     if drop_template:
         known = np.zeros_like(known)
     return ConditionSource(target_labels, thin, slots, template_image, known, spacing, softness_mm)

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, LabelMap, Template
-from StructDiffCore.measures.edges import edge_widths, point_spread_mm
 from StructDiffCore.measures.noise import NoiseModel, fit_noise
 from StructDiffCore.models.coarse_labels import Borders, part_borders, part_labels
-from StructDiffCore.models.conditioning import ConditionSource, condition_source, template_codes
+from StructDiffCore.models.conditioning import ConditionSource, condition_source, template_codes, template_point_spread_mm
 from StructDiffCore.models.pseudo_labels import pseudo_labels
 from StructDiffCore.models.region_code import RegionCode
 from StructDiffCore.preprocess.alignment import AlignedTemplate, align_template
@@ -78,9 +77,8 @@ def read_look(template: Template) -> TemplateLook:
     slab = densest_slab(mask.voxels, MOST_VOXELS_READ)
     image, labels = template.pair.image.voxels[..., slab], mask.voxels[..., slab]
     spacing = mask.geometry.spacing
-    thick = [value for value in mask.present if value not in mask.scheme.thin_values]
-    psf = point_spread_mm(edge_widths(image, labels, spacing, thick).values())
     thin = mask.scheme.thin_values
+    psf = template_point_spread_mm(image, labels, spacing, thin)
     borders = part_borders(image, labels, spacing, thin)
     codes = template_codes(image, labels, spacing, thin, psf, borders)
     regions = np.where(labels > 0, part_labels(image, labels, borders, spacing), pseudo_labels(image, labels, spacing))
@@ -111,4 +109,5 @@ def lay_out(target: LabelMap, aligned: AlignedTemplate, look: TemplateLook) -> C
         correspondence=matched,
         covered=aligned.covered,
         borders=look.borders,
+        softness_mm=look.psf_sigma_mm,
     )

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from StructDiffCore.domain import Geometry
 from StructDiffCore.measures.noise import NoiseModel
 from StructDiffCore.models.conditioning import ConditionSource
-from StructDiffCore.models.painted_prior import paint, soften
 
 from .acquisition_noise import sample_noise
 from .result import Synthesis, ct_volume
@@ -17,9 +16,8 @@ from .result import Synthesis, ct_volume
 def render_from_prior(
     source: ConditionSource, geometry: Geometry, noise: NoiseModel, psf_sigma_mm: ArrayLike, seed: int
 ) -> Synthesis:
-    """Each label painted with its template median, blurred by the fitted point spread (one sigma or one per axis), plus noise."""
-    hard = paint(source.slots.target, dict(enumerate(source.slots.medians)))
-    clean = soften(hard, geometry.spacing, psf_sigma_mm)
+    """The painted prior under the fitted point spread (one sigma or one per axis), plus noise."""
+    clean = source.prior(psf_sigma_mm)
     noisy = clean + sample_noise(noise, geometry, seed)
     record = {"generator": "renderer", "seed": seed, "psf_sigma_mm": np.asarray(psf_sigma_mm, float).tolist()}
     return Synthesis(ct_volume(clean, geometry), ct_volume(noisy, geometry), {**record, "noise": noise.as_dict()})

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import CARDIAC
 from StructDiffCore.models.coarse_labels import part_borders
-from StructDiffCore.models.conditioning import build_condition, template_codes
+from StructDiffCore.models.conditioning import build_condition, template_codes, template_point_spread_mm
 from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.domains import refuse_held_out
 from StructDiffCore.phantom.formation import Rendering, render
@@ -80,10 +80,19 @@ class PairStream:
         template_labels = self._incomplete(template.labels, rng)
         noisy = template.rendering.noisy.voxels
         borders = part_borders(noisy, template_labels, spacing, THIN)
-        codes = template_codes(noisy, template_labels, spacing, THIN, borders=borders)
+        psf = template_point_spread_mm(noisy, template_labels, spacing, THIN)
+        codes = template_codes(noisy, template_labels, spacing, THIN, psf, borders)
         aligned = Misalignment.draw(target.heart.geometry, self.settings.misalignment_mm, rng).apply(noisy, template_labels)
         condition = build_condition(
-            target.labels, aligned.image, aligned.labels, codes, spacing, scheme=CARDIAC, covered=aligned.covered, borders=borders
+            target.labels,
+            aligned.image,
+            aligned.labels,
+            codes,
+            spacing,
+            scheme=CARDIAC,
+            covered=aligned.covered,
+            borders=borders,
+            softness_mm=psf,
         )
         image = (target.rendering.noisy if self.noisy_target else target.rendering.clean).voxels
         thin = target.true_thin

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from StructDiffCore.domain import Geometry
 from StructDiffCore.models.coarse_labels import part_borders
-from StructDiffCore.models.conditioning import build_condition, template_codes
+from StructDiffCore.models.conditioning import build_condition, template_codes, template_point_spread_mm
 
 from .crops import TrainingCrop, crop_start, thin_weights
 from .misalignment import Misalignment
@@ -137,7 +137,8 @@ class ScanPairStream:
     def _crops(self, scan: Scan, template: Half, target: Half, phase: Phase, rng: np.random.Generator) -> Iterator[TrainingCrop]:
         spacing, thin_values = scan.card.spacing_mm, scan.card.thin_values
         borders = part_borders(template.image, template.labels, spacing, thin_values)
-        codes = template_codes(template.image, template.labels, spacing, thin_values, borders=borders)
+        psf = template_point_spread_mm(template.image, template.labels, spacing, thin_values)
+        codes = template_codes(template.image, template.labels, spacing, thin_values, psf, borders)
         geometry = Geometry(target.image.shape, spacing)
         aligned = Misalignment.draw(geometry, self.settings.misalignment_mm / 2, rng).apply(template.image, template.labels)
         condition = build_condition(
@@ -149,6 +150,7 @@ class ScanPairStream:
             thin_values=thin_values,
             covered=aligned.covered,
             borders=borders,
+            softness_mm=psf,
         )
         thin = np.isin(target.labels, thin_values)
         weight, thin_voxels = thin_weights(thin, self.settings.thin_weight), np.argwhere(thin)
