@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -12,13 +13,30 @@ from StructDiffCore.domain import StructDiffError
 from .denoiser import TrainableDenoiser
 from .levels import SIGMA_MAX, SIGMA_MIN, LevelBatch
 
+ROBUST_LIMIT = 3.0
+"""Errors of the residual beyond this many units grow the robust loss only linearly at any noise level."""
 
-def draw_sigma(count: int, generator: torch.Generator, sigma_max: float = SIGMA_MAX, sigma_min: float = SIGMA_MIN) -> Tensor:
-    """``count`` noise levels, uniform in log sigma between sigma_min and sigma_max; [count] on the generator's device."""
+
+def draw_sigma(
+    count: int,
+    generator: torch.Generator,
+    sigma_max: float = SIGMA_MAX,
+    sigma_min: float = SIGMA_MIN,
+    median: float = 0.0,
+    spread: float = 1.2,
+) -> Tensor:
+    """``count`` noise levels between sigma_min and sigma_max; [count] on the generator's device.
+
+    Uniform in log sigma, or with a ``median`` log-normal about it with standard deviation ``spread`` of log sigma, cut to the
+    range (Karras et al. 2022, table 1, P_mean and P_std): most training where modes are decided.
+    """
     if not 0 < sigma_min < sigma_max < math.inf:
         raise StructDiffError(f"sigma range {sigma_min} to {sigma_max}", "give 0 < sigma_min < sigma_max")
     share = torch.rand(count, generator=generator, device=generator.device)
-    return sigma_min * torch.exp(share * math.log(sigma_max / sigma_min))
+    if median <= 0:
+        return sigma_min * torch.exp(share * math.log(sigma_max / sigma_min))
+    low, high = (NormalDist().cdf(math.log(end / median) / spread) for end in (sigma_min, sigma_max))
+    return median * torch.exp(spread * torch.special.ndtri(low + (high - low) * share.double())).to(share)
 
 
 def edm_weight(sigma: Tensor, sigma_data: float = 1.0) -> Tensor:
@@ -37,8 +55,10 @@ def sample_losses(
 ) -> Tensor:
     """Weighted squared error of each sample, [B]: mean(w e), e = lambda(sigma) |D(clean + sigma noise) - clean|^2.
 
-    ``robust`` c > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that
-    a few voxels of invented anatomy do not outweigh all the others.
+    ``robust`` > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that
+    a few voxels of invented anatomy do not outweigh all the others. c grows with the noise, c = max(robust, sigma) up to
+    ``ROBUST_LIMIT``: where two tissues are possible the estimate then is their mean, as a sampler needs it. With the same
+    small c everywhere it is a median that snaps voxel by voxel, and the samples speckle.
 
     ``clean`` and unit ``noise`` are [B, 1, I, J, K], ``sigma`` is [B], ``voxel_weight`` broadcasts to ``clean`` and is brought
     to mean 1 in every sample, so that it moves attention between voxels, not between samples.
@@ -52,7 +72,8 @@ def sample_losses(
     weight = edm_weight(sigma, sigma_data).reshape(-1, *(1,) * (clean.ndim - 1))
     error = weight * (denoiser(noisy, LevelBatch.exploding(sigma)) - clean) ** 2
     if robust > 0:
-        error = 2 * robust * (torch.sqrt(error + robust**2) - robust)
+        c = sigma.clamp(robust, max(robust, ROBUST_LIMIT)).reshape(weight.shape)
+        error = 2 * c * (torch.sqrt(error + c**2) - c)
     if voxel_weight is not None:
         error = error * mean_one(voxel_weight.to(clean).expand_as(clean))
     return error.flatten(1).mean(1)

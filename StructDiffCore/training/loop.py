@@ -79,7 +79,8 @@ def make_optimizer(network: nn.Module, settings: TrainSettings) -> torch.optim.A
 def _loss(objective: nn.Module, batch: TrainingBatch, settings: TrainSettings, device: TrainingDevice, number: int) -> Tensor:
     first_sample = device.rank * len(batch.residual)
     sigma_range = (settings.sigma_min, settings.sigma_max)
-    noise, sigma = draw_noise(batch.residual.shape, settings.seed, number, first_sample, sigma_range)
+    sigma_law = (settings.sigma_median, settings.sigma_spread)
+    noise, sigma = draw_noise(batch.residual.shape, settings.seed, number, first_sample, sigma_range, sigma_law)
     condition = batch.condition
     inputs = (condition.maps, condition.occupancy, condition.codes, batch.residual, batch.weight, noise, sigma)
     robust = settings.phases[settings.phase_at(number)[0]].robust

@@ -43,10 +43,16 @@ class Objective(nn.Module):
 
 
 def draw_noise(
-    shape: Sequence[int], seed: int, step: int, first_sample: int, sigma_range: tuple[float, float]
+    shape: Sequence[int],
+    seed: int,
+    step: int,
+    first_sample: int,
+    sigma_range: tuple[float, float],
+    sigma_law: tuple[float, float] = (0.0, 1.2),
 ) -> tuple[Tensor, Tensor]:
     """Unit noise of ``shape`` [B, 1, I, J, K] and noise levels [B]; sample b of step s draws from hash(seed, s, its number)."""
     generators = [torch_generator(seed, "noise", step, first_sample + b) for b in range(shape[0])]
-    sigma = torch.cat([draw_sigma(1, generator, sigma_range[1], sigma_range[0]) for generator in generators])
+    low, high = sigma_range
+    sigma = torch.cat([draw_sigma(1, generator, high, low, *sigma_law) for generator in generators])
     noise = torch.stack([torch.randn(tuple(shape[1:]), generator=generator) for generator in generators])
     return noise, sigma

@@ -26,7 +26,7 @@ class Phase:
     crops_per_direction: int = 6
     """Crops taken from each direction (a -> b and b -> a) of one rendered pair."""
     robust: float = 0.0
-    """Error (of the preconditioned answer F) beyond which the loss grows linearly instead of squared; 0 = squared throughout."""
+    """Error (of the preconditioned answer F) beyond which the loss grows linearly at low noise; 0 = squared throughout."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PairSettings:
     vessel_share: float = 0.5
     """Share of crops centred on a vessel."""
     thin_weight: float = 4.0
-    """Loss weight of thin labels, dilated by one voxel, before normalising the crop's mean to 1."""
+    """Loss weight of thin labels, dilated by two voxels, before normalising the crop's mean to 1."""
     template_dropped: float = 0.1
     """Share of crops whose template image is withheld."""
     template_label_lost: float = 0.1
@@ -101,6 +101,10 @@ class TrainSettings:
     """Smallest noise level, in units of the residual."""
     sigma_max: float = 20.0
     """Largest noise level."""
+    sigma_median: float = 0.0
+    """Median of a log-normal law of noise levels; 0 = uniform in log sigma."""
+    sigma_spread: float = 1.2
+    """Standard deviation of log sigma about that median."""
     precision: str = "bf16-mixed"
     """'bf16-mixed' or '32-true'."""
     checkpoint_every: int = 200

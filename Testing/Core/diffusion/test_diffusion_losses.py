@@ -8,10 +8,11 @@ import torch
 from analytic_gaussian import GaussianData
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from StructDiffCore.diffusion.denoiser import EDMDenoiser, Preconditioning
 from StructDiffCore.diffusion.levels import Level, LevelBatch
-from StructDiffCore.diffusion.losses import denoising_loss, draw_sigma, edm_weight, mean_one, sample_losses
+from StructDiffCore.diffusion.losses import ROBUST_LIMIT, denoising_loss, draw_sigma, edm_weight, mean_one, sample_losses
 from StructDiffCore.domain import StructDiffError
 
 few = settings(max_examples=20, derandomize=True, deadline=None)
@@ -168,10 +169,21 @@ def test_the_robust_loss_is_squared_for_small_errors_and_linear_for_large_ones()
     def off_by(error: float):
         return lambda noisy, level: torch.full_like(noisy, error)
 
-    clean, noise, sigma = torch.zeros(1, 1, 4, 4, 4), torch.zeros(1, 1, 4, 4, 4), torch.ones(1)
+    clean, noise = torch.zeros(1, 1, 4, 4, 4), torch.zeros(1, 1, 4, 4, 4)
 
-    def loss(error: float, robust: float) -> float:
-        return float(sample_losses(off_by(error), clean, noise, sigma, robust=robust))
+    def loss(error: float, robust: float, level: float = 0.1) -> float:
+        return float(sample_losses(off_by(error), clean, noise, torch.tensor([level]), robust=robust))
 
-    assert loss(0.01, 0.3) == pytest.approx(loss(0.01, 0.0), rel=1e-2)
-    assert loss(20.0, 0.3) - loss(10.0, 0.3) == pytest.approx(2 * 0.3 * 2**0.5 * 10.0, rel=1e-2)
+    assert loss(0.001, 0.3) == pytest.approx(loss(0.001, 0.0), rel=1e-2)
+    per_unit = float(edm_weight(torch.tensor(0.1))) ** 0.5
+    assert loss(20.0, 0.3) - loss(10.0, 0.3) == pytest.approx(2 * 0.3 * per_unit * 10.0, rel=1e-2)
+    assert loss(1.0, 0.3, 20.0) == pytest.approx(loss(1.0, 0.0, 20.0), rel=0.05), "at high noise an error of a unit is squared"
+    assert loss(60.0, 0.3, 20.0) - loss(50.0, 0.3, 20.0) == pytest.approx(2 * ROBUST_LIMIT * 10, rel=0.02)
+
+
+def test_a_log_normal_law_puts_most_levels_about_its_median_and_none_beyond_the_range():
+    drawn = draw_sigma(20000, torch.Generator().manual_seed(0), 20.0, 0.02, median=0.8, spread=1.3).numpy()
+    assert drawn.min() >= 0.02
+    assert drawn.max() <= 20.0
+    law = stats.truncnorm((math.log(0.02) - math.log(0.8)) / 1.3, (math.log(20) - math.log(0.8)) / 1.3, math.log(0.8), 1.3)
+    assert stats.kstest(np.log(drawn), law.cdf).statistic < 0.012
