@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,13 @@ from StructDiffCore.phantom.formation import render
 from StructDiffCore.phantom.heart import Heart, digital_heart
 
 from .case import Case
-from .scores import Scan
+from .look import Scan
 from .settings import EvaluationSettings
 from .warped_mask import warped_mask
 
 REAL_IMAGE, REAL_MASK = "ts_thorax_cta_1p5mm_ct.nii.gz", "ts_thorax_cta_1p5mm_labels.nii.gz"
 ATTEMPTS = 20
+HELD_OUT_APART = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,32 @@ def questions(settings: EvaluationSettings) -> list[Question]:
 
 
 def phantom_case(domain: str, number: int, settings: EvaluationSettings) -> Case:
-    """Another heart in the same look is the template; the true rendering is the reference."""
-    seed = settings.seed + 1000 * (domain == "held_out") + 2 * ATTEMPTS * number
+    """Another heart in the same look is the template; the true rendering is the reference. The next case's heart is the swapped
+    mask, whether that case is asked for or not.
+    """
+    seed = _first_seed(domain, number, settings)
     rng = np.random.default_rng(seed)
-    target, other = _heart(domain, seed, settings), _heart(domain, seed + ATTEMPTS, settings)
+    target, other = _target_heart(domain, seed, settings.spacing_mm, settings.voxels), _heart(domain, seed + ATTEMPTS, settings)
     appearance = draw_appearance(rng, domain)
     truth, shown = render(target, appearance, rng), render(other, appearance, rng)
-    template = Template(ImageMaskPair(shown.noisy, other.mask), f"phantom-{other.seed}")
-    trees = tuple(target.trees.values())
-    return Case(f"{domain}-{number}", domain, target.mask, template, Scan(truth.noisy, target.mask), trees, truth.clean)
+    again = render(target, appearance, np.random.default_rng([seed, 1]))
+    following = _target_heart(domain, _first_seed(domain, number + 1, settings), settings.spacing_mm, settings.voxels)
+    return Case(
+        name=f"{domain}-{number}",
+        domain=domain,
+        target=target.mask,
+        template=Template(ImageMaskPair(shown.noisy, other.mask), f"phantom-{other.seed}"),
+        reference=Scan(truth.noisy, target.mask),
+        trees=tuple(target.trees.values()),
+        clean=truth.clean,
+        again=Scan(again.noisy, target.mask),
+        other=following.mask,
+    )
+
+
+def _first_seed(domain: str, number: int, settings: EvaluationSettings) -> int:
+    """Where the search for a case's hearts begins; the held-out domain lies apart from every number of cases."""
+    return settings.seed + HELD_OUT_APART * (domain == "held_out") + 2 * ATTEMPTS * number
 
 
 def real_case(folder: Path, number: int, settings: EvaluationSettings) -> Case:
@@ -68,6 +86,12 @@ def real_case(folder: Path, number: int, settings: EvaluationSettings) -> Case:
     target = warped_mask(template.pair.mask, settings.warp_mm, np.random.default_rng(settings.seed + number))
     reference = Scan(template.pair.image, template.pair.mask)
     return Case(f"real-thorax-{number}", "real", target, template, reference, (), None)
+
+
+@lru_cache(maxsize=2)
+def _target_heart(domain: str, seed: int, spacing_mm: float, voxels: int) -> Heart:
+    """Kept, because it is one case's target and another's swapped mask."""
+    return _middle(heart_of_domain(domain, seed, spacing_mm), voxels)
 
 
 def _heart(domain: str, seed: int, settings: EvaluationSettings) -> Heart:

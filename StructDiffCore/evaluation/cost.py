@@ -18,6 +18,8 @@ class Cost:
     """Filled when the block ends. Memory is the whole process's, sampled every 20 ms."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Of all threads of the process; other work on the machine does not stretch it much."""
     peak_gib: float = 0.0
 
 
@@ -33,10 +35,10 @@ def measured() -> Iterator[Cost]:
     watcher = threading.Thread(target=watch, daemon=True)
     cost.peak_gib = process.memory_info().rss / 2**30
     watcher.start()
-    begin = time.perf_counter()
+    begin, begin_cpu = time.perf_counter(), time.process_time()
     try:
         yield cost
     finally:
-        cost.seconds = time.perf_counter() - begin
+        cost.seconds, cost.cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu
         done.set()
         watcher.join()

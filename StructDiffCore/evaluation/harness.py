@@ -17,12 +17,15 @@ from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
 from .case import Case
 from .cases import questions
+from .clean_error import clean_errors
+from .continuity import continuity_scores
 from .copying import detail_correlation
 from .cost import measured
-from .obedience import agreement, fidelity, small_vessel_recall
-from .realism import realism_scores
-from .rows import row_named
-from .scores import Scan, Scores, look_scores, per_label
+from .look import Look, Scan
+from .obedience import agreement, controls, fidelity, small_vessel_recall
+from .realism import Octants, realism_scores
+from .rows import calls_of, row_named
+from .scores import Labels, Scores, look_scores, per_part
 from .settings import EvaluationSettings
 from .tiling import tile_scores
 
@@ -35,8 +38,10 @@ class Result:
     domain: str
     row: str
     scores: Scores
-    labels: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Per-label HU beside the reference's, for the real case."""
+    labels: Labels = field(default_factory=dict)
+    """Per part of the mask: HU beside the reference's, tolerances, edges."""
+    octants: Octants = field(default_factory=dict)
+    """Realism without each octant, for the real case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,38 +72,46 @@ class Bench:
     def result(self, case: Case, row: str, prepared: Prepared, seed: int) -> tuple[Result, Volume]:
         """Let a row answer a case and score it; all rows of a case get the same seed."""
         with measured() as cost:
-            asked = SynthesisSettings(steps=self.settings.steps, temperature=self.settings.temperature)
+            asked = SynthesisSettings(steps=self.settings.steps, temperature=self.settings.temperature, ssv="off")
             image, clean = row_named(row)(case, prepared, self.system, asked, seed)
-        itself = row == "truth"
-        made = Scan(image, case.reference.mask if itself else case.target)
-        scores = look_scores(made, case.reference)
+        made = case.truth if row == "truth" else Look(Scan(image, case.target), case.trees, patch_seed=2)
+        scores = look_scores(made, case.truth, case.repeat)
+        octants: Octants = {}
         if case.judged:
             scores = {**self._obedience(case, prepared, image), **scores, **_against_clean(case, prepared, clean)}
         else:
-            scores = {**scores, **realism_scores(made, case.reference, itself)}
-        scores = {**scores, "seconds": cost.seconds, "peak GiB": cost.peak_gib}
-        return Result(case.name, case.domain, row, scores, per_label(made, case.reference)), image
+            told, octants = realism_scores(made, case.truth)
+            scores = {**scores, **told}
+        price = {
+            "network calls": float(calls_of(row, self.settings.steps)),
+            "seconds": cost.seconds,
+            "processor seconds": cost.cpu_seconds,
+            "peak GiB": cost.peak_gib,
+        }
+        parts = per_part(made, case.truth, case.repeat)
+        return Result(case.name, case.domain, row, {**scores, **price}, parts, octants), image
 
     def _obedience(self, case: Case, prepared: Prepared, image: Volume) -> Scores:
-        read, target, swapped = self.judge.predict(image).voxels, case.target.voxels, prepared.template_labels
+        read = self.judge.predict(image).voxels
         return {
-            **fidelity(read, target),
+            **fidelity(read, case.target.voxels),
             "recall radius 0.6-0.9 mm": small_vessel_recall(read, case.target.geometry, case.trees),
-            "agrees with target": agreement(read, target, swapped),
-            "Dice chambers, template's mask": fidelity(read, swapped)["Dice chambers"],
+            "agrees with target": agreement(read, case.target.voxels, prepared.template_labels),
+            **controls(read, case.target, case.other),
         }
 
 
 def evaluate(settings: EvaluationSettings, finished: Collection[tuple[str, str]] = ()) -> Iterator[Answer]:
     """Every row on every case, one answer at a time; (case, row) pairs in ``finished`` are left out."""
-    bench = Bench.of(settings)
     asked = questions(settings)
     total, done = len(settings.rows) * len(asked), 0
+    bench = None
     for number, question in enumerate(asked):
         rows = [row for row in settings.rows if (question.name, row) not in finished]
         done += len(settings.rows) - len(rows)
         if not rows:
             continue
+        bench = bench or Bench.of(settings)
         case = question.make()
         prepared = prepare(case.target, case.template)
         for row in rows:
@@ -116,11 +129,13 @@ def tiles_compared(settings: EvaluationSettings) -> Scores:
 
 
 def _against_clean(case: Case, prepared: Prepared, clean: Volume | None) -> Scores:
-    """Noise-free error inside the labels, and how much more of the template's detail shows than in an independent rendering."""
-    template, spacing = prepared.source.template_image, np.asarray(case.target.geometry.spacing)
-    labels = case.target.voxels
+    """Noise-free error by place, vessels along their centrelines, and how much more of the template's detail shows than in an
+    independent rendering.
+    """
     if clean is None or case.clean is None:
-        return {"clean RMSE HU": float("nan"), "copied detail": float("nan")}
-    rmse = float(np.sqrt(np.mean((clean.voxels[labels > 0] - case.clean.voxels[labels > 0]) ** 2)))
-    own, chance = (detail_correlation(x.voxels, template, labels, spacing) for x in (clean, case.clean))
-    return {"clean RMSE HU": rmse, "copied detail": own - chance}
+        return {}
+    labels, spacing = case.target.voxels, np.asarray(case.target.geometry.spacing)
+    own, chance = (detail_correlation(x.voxels, prepared.source.template_image, labels, spacing) for x in (clean, case.clean))
+    errors = clean_errors(clean.voxels, case.clean.voxels, labels)
+    seen = continuity_scores(clean, case.trees, prepared.look.psf_sigma_mm, case.target)
+    return {**errors, **seen, "copied detail": own - chance}

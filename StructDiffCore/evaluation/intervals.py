@@ -1,13 +1,16 @@
-"""Means with 95 % bootstrap intervals, by case."""
+"""Means with 95 % bootstrap intervals, by case; for a real scan by warp and by octant of its field."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
+LEVELS = (0.025, 0.975)
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -20,14 +23,45 @@ class Interval:
     cases: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3g} [{self.low:.3g}, {self.high:.3g}]" if self.cases > 1 else f"{self.mean:.3g}"
+        shown = f"{self.mean:.3g}"
+        return f"{shown} [{self.low:.3g}, {self.high:.3g}]" if self.low < self.high or self.cases > 1 else shown
+
+
+NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0)
 
 
 def bootstrap(values: Sequence[float], seed: int = 0) -> Interval:
     """Percentile bootstrap over cases; NaN cases (structure absent) are left out."""
     known = np.asarray([value for value in values if np.isfinite(value)], float)
-    if known.size == 0:
-        return Interval(float("nan"), float("nan"), float("nan"), 0)
-    draws = np.random.default_rng(seed).choice(known, (RESAMPLES, known.size)).mean(1)
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return Interval(float(known.mean()), float(low), float(high), known.size)
+    return bootstrap_of(known[:, None], lambda means: means[..., 0], seed)
+
+
+def bootstrap_of(cases: Floats, statistic: Callable[[Floats], Floats], seed: int = 0) -> Interval:
+    """Percentile bootstrap of a statistic of the column means of ``cases`` (n, columns); it maps (..., columns) to (...)."""
+    if not len(cases):
+        return NOTHING
+    draws = cases[np.random.default_rng(seed).integers(0, len(cases), (RESAMPLES, len(cases)))].mean(1)
+    low, high = np.quantile(statistic(draws), LEVELS)
+    return Interval(float(statistic(cases.mean(0))), float(low), float(high), len(cases))
+
+
+def ratio_of_means(columns: Floats) -> Floats:
+    """First over second."""
+    return np.asarray(columns[..., 0] / np.maximum(columns[..., 1], 1e-9))
+
+
+def jackknife_bootstrap(whole: ArrayLike, without: ArrayLike, seed: int = 0) -> Interval:
+    """Interval of the mean over warps (n,) of a number that is read on a field, for the warps *and* the places in the field.
+
+    ``without`` (n, octants) is the number with each octant left out; 8 x whole - 7 x without (Tukey's pseudo-values, for 8) are
+    resampled by warp and by octant together. What it covers: these warps, and which parts of one patient's scan happened to be
+    compared. What it cannot cover: other patients.
+    """
+    numbers, left = np.asarray(whole, float), np.asarray(without, float)
+    warps, octants = left.shape
+    pseudo = octants * numbers[:, None] - (octants - 1) * left
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, warps, (RESAMPLES, warps, 1))
+    columns = rng.integers(0, octants, (RESAMPLES, 1, octants))
+    low, high = np.quantile(pseudo[rows, columns].mean((1, 2)), LEVELS)
+    return Interval(float(numbers.mean()), float(low), float(high), warps)

@@ -6,13 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .harness import Result
-from .intervals import RESAMPLES, Interval
+from .intervals import NOTHING, Interval, bootstrap, bootstrap_of, jackknife_bootstrap, ratio_of_means
+from .obedience import CONTROLS
 
-RATIOS = ("Dice chambers", "Dice myocardium", "Dice aorta", "Dice coronaries", "clDice coronaries", "recall radius 0.6-0.9 mm")
+RATIOS = (
+    "Dice chambers",
+    "Dice myocardium",
+    "Dice aorta",
+    "Dice coronaries",
+    "clDice coronaries",
+    "recall radius 0.6-0.9 mm",
+    "agrees with target",
+    "visible share of centrelines",
+    "unbroken branches",
+    *(f"{score}, {how}" for how in CONTROLS for score in ("Dice chambers", "clDice coronaries")),
+)
 """Scores that are set against the truth's."""
-DIFFERENCES = ("KID patches", "AUC patches", "IQR error HU", "unlabelled Wasserstein HU", "edge distance mm", "clean RMSE HU")
+DIFFERENCES = (
+    "KID patches",
+    "AUC patches",
+    "IQR error HU",
+    "unlabelled Wasserstein HU",
+    "edge distance mm",
+    "clean RMSE HU",
+    "clean RMSE HU, coronary lumen",
+    "clean RMSE HU, tube of 3 voxels",
+    "clean RMSE HU, unlabelled elsewhere",
+)
 """Scores that are set against the renderer's; less is better."""
 
 
@@ -26,8 +49,12 @@ class Comparison:
     score: str
     interval: Interval
     """Of the ratio of means (against the truth) or of the mean difference (against the renderer)."""
+    per_case: Interval
+    """Of the mean of the cases' own ratios; nothing for differences."""
     tenth: float
     """10th percentile of the row's score over cases."""
+    tenth_ratio: float
+    """10th percentile of the cases' own ratios; NaN for differences."""
 
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:
@@ -44,19 +71,26 @@ def comparisons(results: Sequence[Result]) -> list[Comparison]:
 
 def _compared(results: Sequence[Result], domain: str, row: str, against: str, score: str) -> Comparison | None:
     """One comparison; None where no case has both."""
-    of = {x: {r.case: r.scores.get(score, np.nan) for r in results if (r.domain, r.row) == (domain, x)} for x in (row, against)}
-    ours, theirs = of[row], of[against]
-    pairs = np.array([(ours[c], theirs[c]) for c in ours if c in theirs and np.isfinite([ours[c], theirs[c]]).all()], float)
-    if not len(pairs):
+    mine, others = ({r.case: r for r in results if (r.domain, r.row) == (domain, x)} for x in (row, against))
+    both = [(mine[case], others[case]) for case in mine if case in others]
+    both = [pair for pair in both if np.isfinite([r.scores.get(score, np.nan) for r in pair]).all()]
+    if not both:
         return None
-    draws = pairs[np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))].mean(1)
-    means = pairs.mean(0)
-    ratio = against == "truth"
-    spread = draws[:, 0] / np.maximum(draws[:, 1], 1e-9) if ratio else draws[:, 0] - draws[:, 1]
-    middle = means[0] / max(means[1], 1e-9) if ratio else means[0] - means[1]
-    low, high = np.quantile(spread, (0.025, 0.975))
-    interval = Interval(float(middle), float(low), float(high), len(pairs))
-    return Comparison(domain, row, against, score, interval, float(np.quantile(pairs[:, 0], 0.1)))
+    pairs = np.array([[r.scores[score] for r in pair] for pair in both], float)
+    tenth = float(np.quantile(pairs[:, 0], 0.1))
+    if against != "truth":
+        return Comparison(domain, row, against, score, _difference(both, pairs, score), NOTHING, tenth, float("nan"))
+    ratios = pairs[:, 0] / np.maximum(pairs[:, 1], 1e-9)
+    interval = bootstrap_of(pairs, ratio_of_means)
+    return Comparison(domain, row, against, score, interval, bootstrap(ratios.tolist()), tenth, float(np.quantile(ratios, 0.1)))
+
+
+def _difference(both: Sequence[tuple[Result, Result]], pairs: NDArray[np.float64], score: str) -> Interval:
+    """Over cases; for scores read on octants of a real scan over warps and octants."""
+    if all(score in result.octants for pair in both for result in pair):
+        ours, theirs = (np.array([pair[n].octants[score] for pair in both]) for n in (0, 1))
+        return jackknife_bootstrap(pairs[:, 0] - pairs[:, 1], ours - theirs)
+    return bootstrap((pairs[:, 0] - pairs[:, 1]).tolist())
 
 
 def paired_markdown(results: Sequence[Result]) -> str:
@@ -64,9 +98,13 @@ def paired_markdown(results: Sequence[Result]) -> str:
     found = comparisons(results)
     if not found:
         return ""
-    lines = ["### paired, over the same cases", "", "| domain | row | score | against | value [95 %] | 10th percentile |"]
-    lines.append("|---" * 6 + "|")
+    lines = ["### paired, over the same cases", ""]
+    lines.append(
+        "| domain | row | score | against | of means [95 %] | mean of the cases' own [95 %] | 10th percentile | of the ratios |"
+    )
+    lines.append("|---" * 8 + "|")
     for c in found:
         what = "/ truth" if c.against == "truth" else "- renderer"
-        lines.append(f"| {c.domain} | {c.row} | {c.score} | {what} | {c.interval} | {c.tenth:.3g} |")
+        own, tenth_ratio = (str(c.per_case), f"{c.tenth_ratio:.3g}") if c.per_case.cases else ("", "")
+        lines.append(f"| {c.domain} | {c.row} | {c.score} | {what} | {c.interval} | {own} | {c.tenth:.3g} | {tenth_ratio} |")
     return "\n".join(lines)

@@ -2,57 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from StructDiffCore.measures.gradient_peak import peak_distances
-from StructDiffCore.measures.patches import Patches, patches
-from StructDiffCore.measures.realism import cross_validated, kernel_distance
+from StructDiffCore.measures.patches import Patches
+from StructDiffCore.measures.realism import area_under_curve, cross_validated, kernel_distance, kernel_distances_without
 
-from .scores import Scan, Scores
+from .look import Look
+from .scores import PEAK_RESOLUTION_MM, Scores
 
-PATCHES = 120
-"""Most per tissue class."""
+OCTANTS = 8
+FEWEST_PATCHES = 20
+Octants = dict[str, list[float]]
+"""Score -> its value with each octant of the field left out in turn."""
 
 
-def realism_scores(made: Scan, real: Scan, itself: bool = False) -> Scores:
-    """KID and classifier's AUC of 12 mm patches (14 named features, all tissue classes), and how far edges lie from the mask,
-    over the real pair's own distance. ``itself``: the floor, every second octant of the real scan
-    against the others.
+def realism_scores(made: Look, real: Look) -> tuple[Scores, Octants]:
+    """KID and classifier's AUC of 12 mm patches (14 named features, all tissue classes) and how far edges lie from the mask, over
+    the real pair's own distance; KID and AUC also without each octant (the classifier is not trained again for that).
+
+    The real scan beside itself is the floor: every second octant against the others.
     """
-    spacing = np.asarray(real.image.geometry.spacing)
-    theirs = patches(real.image.voxels, spacing, np.random.default_rng(1), PATCHES)
-    if itself:
+    ours, theirs = made.patches, real.patches
+    if made is real:
         half = np.bitwise_count(theirs.region) % 2 == 0
         ours, theirs = (Patches(theirs.features[h], theirs.kind[h], theirs.region[h]) for h in (half, ~half))
-    else:
-        ours = patches(made.image.voxels, np.asarray(made.image.geometry.spacing), np.random.default_rng(2), PATCHES)
-    return {**_told_apart(ours, theirs), **_edges(made, real)}
+    told = {str(kind): found for kind in np.unique(theirs.kind) if (found := _told_apart(ours, theirs, kind)) is not None}
+    areas, distances = ({kind: getattr(found, name) for kind, found in told.items()} for name in ("area", "distance"))
+    scores = {"AUC patches": _mean(list(areas.values())), "KID patches": _mean(list(distances.values()))}
+    each = {f"AUC {kind}": area for kind, area in areas.items()}
+    return {**scores, **each, **_edges(made, real)}, _without_octants(list(told.values()))
 
 
-def _told_apart(ours: Patches, theirs: Patches) -> Scores:
-    """Mean over the tissue classes that both hold enough of."""
-    areas, distances = {}, {}
-    for kind in np.unique(theirs.kind):
-        one, other = ours.kind == kind, theirs.kind == kind
-        if min(one.sum(), other.sum()) < 20:
-            continue
-        features = np.concatenate([ours.features[one], theirs.features[other]])
-        real = np.repeat([False, True], [one.sum(), other.sum()])
-        region = np.concatenate([ours.region[one], theirs.region[other]])
-        area = cross_validated(features, real, region).area
-        areas[kind] = max(area, 1 - area)
-        distances[kind] = kernel_distance(ours.features[one], theirs.features[other])
-    scores = {f"AUC {kind}": area for kind, area in areas.items()}
-    mean = {"AUC patches": _mean(list(areas.values())), "KID patches": _mean(list(distances.values()))}
-    return {**mean, **scores}
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """One tissue class: how well made and real patches are told apart, with all octants and without each."""
+
+    area: float
+    distance: float
+    areas: list[float]
+    distances: list[float]
 
 
-def _edges(made: Scan, real: Scan) -> Scores:
-    ours, theirs = (peak_distances(s.image.voxels, s.mask.voxels, s.image.geometry.spacing) for s in (made, real))
+def _told_apart(ours: Patches, theirs: Patches, kind: str) -> _Told | None:
+    """None where either holds too few patches of the class."""
+    one, other = ours.kind == kind, theirs.kind == kind
+    if min(one.sum(), other.sum()) < FEWEST_PATCHES:
+        return None
+    made, true = ours.features[one], theirs.features[other]
+    real = np.repeat([False, True], [len(made), len(true)])
+    region = np.concatenate([ours.region[one], theirs.region[other]])
+    verdict = cross_validated(np.concatenate([made, true]), real, region)
+    areas = [_area(verdict.scores[region != r], real[region != r]) for r in range(OCTANTS)]
+    distances = kernel_distances_without(made, true, ours.region[one], theirs.region[other], OCTANTS)
+    return _Told(max(verdict.area, 1 - verdict.area), kernel_distance(made, true), areas, distances.tolist())
+
+
+def _area(scores: np.ndarray, real: np.ndarray) -> float:
+    if real.all() or not real.any():
+        return float("nan")
+    area = area_under_curve(scores, real)
+    return max(area, 1 - area)
+
+
+def _without_octants(told: list[_Told]) -> Octants:
+    """Mean over the classes, a class that an octant held alone taken with all octants."""
+    if not told:
+        return {}
+    found = {"AUC patches": ("area", "areas"), "KID patches": ("distance", "distances")}
+    means = {}
+    for score, (whole, without) in found.items():
+        values = np.array([getattr(t, without) for t in told])
+        kept = np.array([getattr(t, whole) for t in told])[:, None]
+        means[score] = np.where(np.isfinite(values), values, kept).mean(0).tolist()
+    return means
+
+
+def _edges(made: Look, real: Look) -> Scores:
+    ours, theirs = made.peaks_mm, real.peaks_mm
     shared = [v for v in ours if v in theirs]
     return {
         "edge distance mm": _mean([ours[v] for v in shared]),
-        "edge distance / real": _mean([ours[v] / max(theirs[v], 0.125) for v in shared]),
+        "edge distance / real": _mean([ours[v] / max(theirs[v], PEAK_RESOLUTION_MM) for v in shared]),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from StructDiffCore.config.presets import SAMPLERS
@@ -65,9 +66,14 @@ def other_weights(weights: str) -> Row:
     """StructDiff with the weights of a file."""
 
     def row(case: Case, prepared: Prepared, system: StructDiff, settings: SynthesisSettings, seed: int) -> Made:
-        return network(case, prepared, StructDiff.load_weights(Path(weights)), settings, seed)
+        return network(case, prepared, _loaded(weights), settings, seed)
 
     return row
+
+
+@lru_cache(maxsize=4)
+def _loaded(weights: str) -> StructDiff:
+    return StructDiff.load_weights(Path(weights))
 
 
 PLAIN: dict[str, Row] = {"truth": truth, "renderer": renderer, "template": template, "structdiff": network}
@@ -90,6 +96,14 @@ def row_named(name: str) -> Row:
         return other_weights(name.removeprefix("weights:"))
     changes = {"steps": 1} if name == "one call" else _changes(name)
     return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
+
+
+def calls_of(name: str, steps: int) -> int:
+    """Network calls of a row per tile, for rows that take ``steps`` unless their name says otherwise; 0 without a network."""
+    if name in ("truth", "renderer", "template"):
+        return 0
+    changes = {"steps": 1} if name == "one call" else _changes(name) if name.startswith("structdiff@") else {}
+    return replace(SynthesisSettings(steps=steps), **changes).denoiser_calls
 
 
 def _changes(name: str) -> dict[str, int | str]:

@@ -3,102 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
-from StructDiffCore.domain import LabelMap, StructDiffError, Volume
-from StructDiffCore.measures.edges import edge_widths
-from StructDiffCore.measures.intensity import Intensity, intensities, wasserstein_hu
-from StructDiffCore.measures.noise import NoiseModel, fit_noise
+from StructDiffCore.measures.noise import NoiseModel
+
+from .look import Look
 
 Scores = dict[str, float]
 
 NOISE_BANDS_PER_MM = (0.05, 0.15, 0.3, 0.5)
-MOST_VOXELS = 200_000
-"""Sample of unlabelled voxels whose distributions are compared."""
+HEARD = 0.05
+"""Bands with less of the noise than this share are not compared."""
+THIN_TOLERANCE_HU = 40.0
+FLOOR_FACTOR = 1.5
+PEAK_RESOLUTION_MM = 0.125
+"""Distances to the gradient peak are read in steps of 0.25 mm: less than half a step is none."""
+Labels = dict[str, dict[str, float]]
 
 
-@dataclass(frozen=True, eq=False)
-class Scan:
-    """An image with the mask it is held to, on one grid."""
+def look_scores(made: Look, reference: Look, again: Look | None = None) -> Scores:
+    """HU, noise and edges of ``made`` against a reference in the same look (its anatomy may differ).
 
-    image: Volume
-    mask: LabelMap
-
-
-def look_scores(made: Scan, reference: Scan) -> Scores:
-    """HU, noise and edges of ``made`` against a reference in the same look (its anatomy may differ)."""
-    thin = made.mask.scheme.thin_values
-    return {**_hu_scores(made, reference, thin), **_noise_scores(made, reference), **_edge_scores(made, reference)}
-
-
-def per_label(made: Scan, reference: Scan) -> dict[str, dict[str, float]]:
-    """Median and IQR (HU) of every shared label beside the reference's, with their Wasserstein distance."""
-    ours, theirs = _intensities(made), _intensities(reference)
-    apart = wasserstein_hu(made.image.voxels, made.mask.voxels, reference.image.voxels, reference.mask.voxels)
-    return {made.mask.scheme[v].name: _row(ours[v], theirs[v], apart[v]) for v in ours if v in theirs}
-
-
-def _row(ours: Intensity, theirs: Intensity, apart_hu: float) -> dict[str, float]:
+    ``again``: the reference's heart rendered once more, which says how far two true renderings lie apart.
+    """
     return {
+        **_hu_scores(per_part(made, reference, again)),
+        **_unlabelled(made, reference),
+        **_noise(made, reference),
+        **_edges(made, reference),
+    }
+
+
+def per_part(made: Look, reference: Look, again: Look | None = None) -> Labels:
+    """Median and IQR (HU) of every shared part beside the reference's, their Wasserstein distance, the tolerance and, where both
+    show it, the distance of the gradient's peak from the mask.
+    """
+    shared = [value for value in made.intensities if value in reference.intensities]
+    return {made.parts.names[value]: _row(value, made, reference, again) for value in shared}
+
+
+def _row(value: int, made: Look, reference: Look, again: Look | None) -> dict[str, float]:
+    ours, theirs = made.intensities[value], reference.intensities[value]
+    pair = [look.scan.image.voxels[look.parts.voxels == value] for look in (made, reference)]
+    row = {
         "median HU": ours.median_hu,
         "reference median HU": theirs.median_hu,
         "IQR HU": ours.iqr_hu,
         "reference IQR HU": theirs.iqr_hu,
-        "Wasserstein HU": apart_hu,
+        "Wasserstein HU": 0.0 if made is reference else float(wasserstein_distance(*pair)),
+        "thin": float(value in made.parts.thin),
     }
+    if value in made.parts.thin:
+        apart = (
+            0.0 if again is None or value not in again.intensities else abs(again.intensities[value].median_hu - theirs.median_hu)
+        )
+        row |= {"floor HU": apart, "tolerance HU": max(THIN_TOLERANCE_HU, FLOOR_FACTOR * apart)}
+    if value in made.peaks_mm and value in reference.peaks_mm:
+        row |= {"edge distance mm": made.peaks_mm[value], "reference edge distance mm": reference.peaks_mm[value]}
+    return row
 
 
-def _intensities(scan: Scan) -> dict[int, Intensity]:
-    return intensities(scan.image.voxels, scan.mask.voxels)
-
-
-def _hu_scores(made: Scan, reference: Scan, thin: Iterable[int]) -> Scores:
-    ours, theirs = _intensities(made), _intensities(reference)
-    errors = {v: abs(ours[v].median_hu - theirs[v].median_hu) for v in ours if v in theirs}
-    spreads = [abs(ours[v].iqr_hu - theirs[v].iqr_hu) for v in errors]
+def _hu_scores(parts: Labels) -> Scores:
+    apart = {name: abs(row["median HU"] - row["reference median HU"]) for name, row in parts.items()}
+    thick, thin = ([name for name, row in parts.items() if row["thin"] == kind] for kind in (0, 1))
     return {
-        "median error thick HU": _mean(e for v, e in errors.items() if v not in thin),
-        "median error thin HU": _mean(e for v, e in errors.items() if v in thin),
-        "IQR error HU": _mean(spreads),
-        "unlabelled Wasserstein HU": wasserstein_distance(_unlabelled(made), _unlabelled(reference)),
+        "median error thick HU": _mean(apart[name] for name in thick),
+        "median error thin HU": _mean(apart[name] for name in thin),
+        "thin median error / tolerance": _most(apart[name] / parts[name]["tolerance HU"] for name in thin),
+        "IQR error HU": _mean(abs(row["IQR HU"] - row["reference IQR HU"]) for row in parts.values()),
     }
 
 
-def _noise_scores(made: Scan, reference: Scan) -> Scores:
-    ours, theirs = _noise(made), _noise(reference)
+def _unlabelled(made: Look, reference: Look) -> Scores:
+    apart = 0.0 if made is reference else float(wasserstein_distance(made.unlabelled, reference.unlabelled))
+    return {"unlabelled Wasserstein HU": apart}
+
+
+def _noise(made: Look, reference: Look) -> Scores:
+    ours, theirs = made.noise, reference.noise
     if ours is None or theirs is None:
         return {"noise ratio": float("nan"), "noise band error": float("nan")}
+    ratios = _band_ratios(ours, theirs)
+    worst = max((abs(ratio - 1) for ratio in ratios.values()), default=float("nan"))
+    return {"noise ratio": ours.amplitude_hu / theirs.amplitude_hu, "noise band error": worst, **ratios}
+
+
+def _band_ratios(ours: NoiseModel, theirs: NoiseModel) -> Scores:
+    """Share of each band of the spectrum over the reference's own."""
     bands, wanted = (model.band_amplitudes(NOISE_BANDS_PER_MM) / model.amplitude_hu for model in (ours, theirs))
-    heard = wanted > 0.05
+    limits = pairwise(NOISE_BANDS_PER_MM)
     return {
-        "noise ratio": ours.amplitude_hu / theirs.amplitude_hu,
-        "noise band error": float(np.abs(bands[heard] / wanted[heard] - 1).max()) if heard.any() else float("nan"),
+        f"noise band {low:g}-{high:g} per mm": float(band / want)
+        for (low, high), band, want in zip(limits, bands, wanted)
+        if want > HEARD
     }
 
 
-def _noise(scan: Scan) -> NoiseModel | None:
-    """The scan's noise; None where no region is large enough to read it."""
-    try:
-        return fit_noise(scan.image.voxels, scan.mask.voxels, scan.image.geometry.spacing)
-    except StructDiffError:
-        return None
-
-
-def _edge_scores(made: Scan, reference: Scan) -> Scores:
+def _edges(made: Look, reference: Look) -> Scores:
     """Mean ratio of edge widths over the labels whose edges both show."""
-    ours, theirs = (edge_widths(s.image.voxels, s.mask.voxels, s.image.geometry.spacing) for s in (made, reference))
+    ours, theirs = made.edges, reference.edges
     return {"edge ratio": _mean(ours[v].sigma_mm / theirs[v].sigma_mm for v in ours if v in theirs)}
-
-
-def _unlabelled(scan: Scan) -> NDArray[np.float32]:
-    hu = scan.image.voxels[scan.mask.voxels == 0]
-    return hu[:: max(1, hu.size // MOST_VOXELS)] if hu.size else np.zeros(1, np.float32)
 
 
 def _mean(numbers: Iterable[float]) -> float:
     known = [number for number in numbers if np.isfinite(number)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def _most(numbers: Iterable[float]) -> float:
+    return max(numbers, default=float("nan"))

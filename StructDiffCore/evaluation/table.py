@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .harness import Result
-from .intervals import Interval, bootstrap
+from .intervals import NOTHING, Interval, bootstrap
 
 FIGURE_SCORES = {
     "Dice chambers": "Dice of the chambers (more is better)",
@@ -20,7 +20,6 @@ FIGURE_SCORES = {
     "noise ratio": "noise amplitude / truth's (1 is best)",
     "edge ratio": "edge width / truth's (1 is best)",
 }
-NOTHING = bootstrap([])
 
 
 def summarise(results: Sequence[Result]) -> dict[str, dict[str, dict[str, Interval]]]:
@@ -48,7 +47,7 @@ def as_markdown(results: Sequence[Result]) -> str:
     for domain, rows in summarise(results).items():
         count = len({result.case for result in results if result.domain == domain})
         parts.append(f"### {domain} ({count} case{'s' if count > 1 else ''})\n")
-        parts.append("| score | " + " | ".join(rows) + " |\n|---" * 1 + "|---" * len(rows) + "|")
+        parts.append("| score | " + " | ".join(rows) + " |\n|---" + "|---" * len(rows) + "|")
         names = dict.fromkeys(name for scores in rows.values() for name in scores)
         parts += [f"| {name} | " + " | ".join(str(rows[row].get(name, NOTHING)) for row in rows) + " |" for name in names]
         parts.append("")
@@ -56,18 +55,36 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 
 def labels_markdown(results: Sequence[Result]) -> str:
-    """HU per label of the real case: median (IQR) beside the template's own, rows across."""
-    first = next((result.case for result in results if result.domain == "real"), "")
-    real = [result for result in results if result.case == first and result.row != "truth"]
+    """Per label of the real scan, means over its warps beside the scan's own: median (IQR) HU, Wasserstein distance and how far
+    the gradient's peak lies from the mask, over the real pair's own.
+    """
+    real = [result for result in results if result.domain == "real" and result.row != "truth"]
+    rows = list(dict.fromkeys(result.row for result in real))
     if not real:
         return ""
-    lines = ["| label | template median (IQR) | " + " | ".join(f"{r.row} median (IQR)" for r in real) + " |"]
-    lines.append("|---" * (2 + len(real)) + "|")
-    for name, numbers in real[0].labels.items():
-        own = f"{numbers['reference median HU']:.0f} ({numbers['reference IQR HU']:.0f})"
-        theirs = [f"{r.labels[name]['median HU']:.0f} ({r.labels[name]['IQR HU']:.0f})" for r in real]
-        lines.append(f"| {name} | {own} | " + " | ".join(theirs) + " |")
+    heads = [f"{row} median (IQR) | W | peak" for row in rows]
+    lines = ["| label | real median (IQR), peak mm | " + " | ".join(heads) + " |", "|---" * (2 + 3 * len(rows)) + "|"]
+    for name in real[0].labels:
+        means = [_mean_row([r.labels[name] for r in real if r.row == row and name in r.labels]) for row in rows]
+        own = f"{means[0]['reference median HU']:.0f} ({means[0]['reference IQR HU']:.0f})"
+        lines.append(
+            f"| {name} | {own}, {_number(means[0], 'reference edge distance mm')} | " + " | ".join(map(_cells, means)) + " |"
+        )
     return "\n".join(lines)
+
+
+def _mean_row(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {
+        key: float(np.mean([row[key] for row in rows if key in row])) for key in dict.fromkeys(k for row in rows for k in row)
+    }
+
+
+def _cells(row: Mapping[str, float]) -> str:
+    return f"{row['median HU']:.0f} ({row['IQR HU']:.0f}) | {row['Wasserstein HU']:.0f} | {_number(row, 'edge distance mm')}"
+
+
+def _number(row: Mapping[str, float], key: str) -> str:
+    return f"{row[key]:.2f}" if key in row else "-"
 
 
 def as_figure(results: Sequence[Result]) -> Figure:

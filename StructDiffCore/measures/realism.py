@@ -18,14 +18,39 @@ def kernel_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> flo
     """
     middle, spread = other.mean(0), other.std(0) + 1e-9
     x, y = (np.clip((set_ - middle) / spread, -5, 5) for set_ in (one, other))
-    n, m = len(x), len(y)
+    return mean_discrepancy(_kernel(x, x), _kernel(y, y), _kernel(x, y))
 
-    def kernel(a: NDArray, b: NDArray) -> NDArray[np.float64]:
-        return (a @ b.T / a.shape[1] + 1) ** KERNEL_DEGREE
 
-    xx, yy = kernel(x, x), kernel(y, y)
-    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-    return float(within - 2 * kernel(x, y).mean())
+def kernel_distances_without(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    one_region: NDArray[np.int64],
+    other_region: NDArray[np.int64],
+    regions: int,
+) -> NDArray[np.float64]:
+    """``kernel_distance`` with each of ``regions`` regions left out of both sets in turn, standardised as with all of them; NaN
+    where fewer than two patches of a set are left.
+    """
+    middle, spread = other.mean(0), other.std(0) + 1e-9
+    x, y = (np.clip((set_ - middle) / spread, -5, 5) for set_ in (one, other))
+    xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+    found = []
+    for region in range(regions):
+        mine, theirs = one_region != region, other_region != region
+        enough = min(mine.sum(), theirs.sum()) >= 2
+        parts = (xx[np.ix_(mine, mine)], yy[np.ix_(theirs, theirs)], xy[np.ix_(mine, theirs)])
+        found.append(mean_discrepancy(*parts) if enough else np.nan)
+    return np.array(found)
+
+
+def mean_discrepancy(within: NDArray, within_other: NDArray, between: NDArray) -> float:
+    """Unbiased squared MMD from the kernel matrices (n, n), (m, m) and (n, m)."""
+    own = sum((k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (within, within_other))
+    return float(own - 2 * between.mean())
+
+
+def _kernel(a: NDArray, b: NDArray) -> NDArray[np.float64]:
+    return (a @ b.T / a.shape[1] + 1) ** KERNEL_DEGREE
 
 
 def area_under_curve(score: NDArray[np.float64], real: NDArray[np.bool_]) -> float:
@@ -41,6 +66,8 @@ class Verdict:
 
     area: float
     weights: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    """Per patch, from the classifier that never saw its region; real ones score high."""
 
 
 def cross_validated(features: NDArray[np.float64], real: NDArray[np.bool_], region: NDArray[np.int64]) -> Verdict:
@@ -55,7 +82,7 @@ def cross_validated(features: NDArray[np.float64], real: NDArray[np.bool_], regi
         weight = _logistic(design[~held], real[~held].astype(float))
         weights.append(weight)
         scores[held] = design[held] @ weight
-    return Verdict(area_under_curve(scores, real), np.mean(weights, axis=0)[: features.shape[1]])
+    return Verdict(area_under_curve(scores, real), np.mean(weights, axis=0)[: features.shape[1]], scores)
 
 
 def _logistic(design: NDArray[np.float64], target: NDArray[np.float64], ridge: float = 1.0) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from StructDiffCore.config.messages import Event, Job, progress
 
@@ -15,6 +15,8 @@ from .remaining import RemainingTime
 from .result_folder import ResultFolder
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from StructDiffCore.evaluation.harness import Result
     from StructDiffCore.evaluation.settings import EvaluationSettings
 
@@ -47,23 +49,44 @@ def run(job: Job) -> Iterator[Event]:
             yield progress(words, answer.done, answer.total, clock.tick(answer.done, answer.total))
         with folder.result(NAME) as partial:
             _write(partial, results, settings)
-    yield Event("finished", {"out": str(folder.path / NAME), "summary": [*_tables(results), f"report: {folder.path / NAME}"]})
+    yield Event(
+        "finished", {"out": str(folder.path / NAME), "summary": [*_summary(folder.path / NAME), f"report: {folder.path / NAME}"]}
+    )
 
 
 def _write(folder: Path, results: Sequence[Result], settings: EvaluationSettings) -> None:
-    """report.json, report.md and report.png."""
+    """report, acceptance and, where rows differ in steps, steps: each as JSON, Markdown and a figure."""
+    from StructDiffCore.evaluation.acceptance import verdicts
+    from StructDiffCore.evaluation.acceptance_table import acceptance_figure, acceptance_json, acceptance_markdown
     from StructDiffCore.evaluation.harness import tiles_compared
     from StructDiffCore.evaluation.paired import comparisons
+    from StructDiffCore.evaluation.steps import efforts, steps_figure, steps_json, steps_markdown
     from StructDiffCore.evaluation.table import as_figure, as_json
-    from StructDiffCore.io.atomic import write_text
 
     tiles = tiles_compared(settings) if settings.tiles else {}
     paired = [asdict(c) for c in comparisons(results)]
     document = {"settings": settings.as_dict(), **as_json(results), "paired": paired, "tiles": tiles}
-    write_text(folder / "report.json", json.dumps(document, indent=2) + "\n")
     told = "\n".join(f"- {name}: {value:.3g}" for name, value in tiles.items())
-    write_text(folder / "report.md", "\n\n".join(filter(None, (*_tables(results), told))) + "\n")
-    as_figure(results).savefig(folder / "report.png", dpi=110)
+    _save(folder, "report", document, "\n\n".join(filter(None, (*_tables(results), told))), as_figure(results))
+    found = verdicts(results, tiles)
+    _save(folder, "acceptance", acceptance_json(found), acceptance_markdown(found), acceptance_figure(found))
+    by_calls = efforts(results)
+    if by_calls:
+        _save(folder, "steps", steps_json(by_calls), steps_markdown(by_calls), steps_figure(by_calls))
+
+
+def _save(folder: Path, name: str, document: Any, words: str, figure: Figure) -> None:
+    from StructDiffCore.io.atomic import write_text
+
+    write_text(folder / f"{name}.json", json.dumps(document, indent=2) + "\n")
+    write_text(folder / f"{name}.md", words + "\n")
+    figure.savefig(folder / f"{name}.png", dpi=110)
+
+
+def _summary(folder: Path) -> list[str]:
+    """What is told on the screen: every table, the acceptance last."""
+    tables = [folder / f"{name}.md" for name in ("report", "steps", "acceptance")]
+    return [path.read_text(encoding="utf-8").rstrip() for path in tables if path.exists()]
 
 
 def _tables(results: Sequence[Result]) -> list[str]:

@@ -7,11 +7,11 @@ from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, 
 from StructDiffCore.evaluation.copying import detail_correlation
 from StructDiffCore.evaluation.harness import Result
 from StructDiffCore.evaluation.journal import begin, note, read_journal
-from StructDiffCore.evaluation.obedience import agreement, fidelity, small_vessel_recall
+from StructDiffCore.evaluation.look import Look, Scan
+from StructDiffCore.evaluation.obedience import agreement, controls, fidelity, small_vessel_recall
 from StructDiffCore.evaluation.paired import comparisons
 from StructDiffCore.evaluation.realism import realism_scores
 from StructDiffCore.evaluation.rows import row_named
-from StructDiffCore.evaluation.scores import Scan
 from StructDiffCore.measures.gradient_peak import peak_distances
 from StructDiffCore.measures.realism import kernel_distance
 from StructDiffCore.models.conditioning import ConditionMaps
@@ -41,6 +41,19 @@ def test_a_swapped_mask_collapses_the_dice():
     read = a_mask(0)
     assert fidelity(read, a_mask(0))["Dice chambers"] == 1
     assert fidelity(read, a_mask(12))["Dice chambers"] < 0.25
+
+
+def test_a_control_collapses_though_the_own_mask_is_obeyed():
+    voxels = np.zeros(GRID.shape, np.uint8)
+    voxels[4:24, 4:24, 4:24] = 3
+    voxels[28, 4:36, 28] = 8
+    target, other = LabelMap(voxels, GRID, CARDIAC), LabelMap(np.roll(voxels, 3, 2), GRID, CARDIAC)
+    found = controls(voxels, target, other)
+    assert found["Dice chambers, other heart's mask"] == pytest.approx(17 / 20)
+    assert found["clDice coronaries, other heart's mask"] == 0
+    assert found["Dice chambers, mask shifted 15 mm"] < 0.4
+    assert found["clDice coronaries, mask shifted 15 mm"] == found["clDice coronaries, mask mirrored"] == 0
+    assert "Dice chambers, other heart's mask" not in controls(voxels, target, None)
 
 
 def test_small_vessels_are_found_along_their_centreline_only():
@@ -86,9 +99,11 @@ def test_a_scan_is_harder_to_tell_from_itself_than_from_a_smooth_one():
     hu = np.where(np.arange(96)[:, None, None] < 48, 50.0, -90.0) + rng.normal(0, 15, grid.shape)
     labels = np.where(np.arange(96)[:, None, None] < 48, 1, 0) * np.ones(grid.shape, int)
     mask = LabelMap(labels.astype(np.uint8), grid, CARDIAC)
-    real = Scan(Volume(hu.astype(np.float32), grid), mask)
-    smooth = Scan(Volume(ndimage.gaussian_filter(hu, 1.0).astype(np.float32), grid), mask)
-    floor, told = realism_scores(real, real, itself=True), realism_scores(smooth, real)
+    real = Look(Scan(Volume(hu.astype(np.float32), grid), mask))
+    smooth = Look(Scan(Volume(ndimage.gaussian_filter(hu, 1.0).astype(np.float32), grid), mask), patch_seed=2)
+    (floor, _), (told, without) = realism_scores(real, real), realism_scores(smooth, real)
+    assert without["AUC patches"] == pytest.approx([told["AUC patches"]] * 8, abs=0.1)
+    assert len(without["KID patches"]) == 8
     assert floor["AUC patches"] < 0.75 < told["AUC patches"]
     assert floor["KID patches"] < told["KID patches"]
 
@@ -134,3 +149,21 @@ def test_paired_ratios_and_differences():
     assert found["structdiff", "Dice chambers"].mean == pytest.approx(0.95)
     assert found["structdiff", "KID patches"].mean == pytest.approx(-17.5)
     assert found["structdiff", "KID patches"].high < 0
+
+
+def test_ratios_are_told_of_means_and_per_case_with_their_worst_tenth():
+    scores = {"truth": [0.8] * 10, "structdiff": [0.4] + [0.8] * 9}
+    made = [Result(f"c{n}", "training", row, {"Dice chambers": of[n]}) for row, of in scores.items() for n in range(10)]
+    (found,) = comparisons(made)
+    assert found.interval.mean == found.per_case.mean == pytest.approx(0.95)
+    assert found.tenth == pytest.approx(0.76)
+    assert found.tenth_ratio == pytest.approx(0.95)
+
+
+def test_the_real_scans_interval_covers_octants_too():
+    without = [30.0 + 3 * n for n in range(8)]
+    made = [Result(f"w{n}", "real", "renderer", {"KID patches": 50.0}, {}, {"KID patches": [50.0] * 8}) for n in range(2)]
+    made += [Result(f"w{n}", "real", "structdiff", {"KID patches": 40.0}, {}, {"KID patches": without}) for n in range(2)]
+    found = next(c for c in comparisons(made) if c.score == "KID patches")
+    assert found.interval.mean == pytest.approx(-10)
+    assert found.interval.low < -20 < 0 < found.interval.high  # equal warps, but octants that disagree

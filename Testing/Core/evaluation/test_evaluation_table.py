@@ -5,7 +5,8 @@ import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, Volume
 from StructDiffCore.evaluation.harness import Result
-from StructDiffCore.evaluation.scores import Scan, look_scores, per_label
+from StructDiffCore.evaluation.look import Look, Scan
+from StructDiffCore.evaluation.scores import look_scores, per_part
 from StructDiffCore.evaluation.settings import EvaluationSettings
 from StructDiffCore.evaluation.table import as_figure, as_json, as_markdown
 from StructDiffCore.evaluation.warped_mask import warped_mask
@@ -19,7 +20,7 @@ def a_scan(blood_hu=400.0, noise_hu=20.0):
     labels[4:36, 4:36, 20:36] = 1
     hu = np.select([labels == 3, labels == 1], [blood_hu, 120.0], -80.0)
     noise = np.random.default_rng(1).normal(0, noise_hu, hu.shape)
-    return Scan(Volume(hu + noise, GEOMETRY), LabelMap(labels, GEOMETRY, CARDIAC))
+    return Look(Scan(Volume(hu + noise, GEOMETRY), LabelMap(labels, GEOMETRY, CARDIAC)))
 
 
 def test_a_scan_against_itself_has_no_error():
@@ -36,7 +37,7 @@ def test_wrong_blood_and_half_the_noise_are_seen():
 
 
 def test_hu_per_label_stands_beside_the_references():
-    row = per_label(a_scan(blood_hu=460), a_scan())["left ventricle"]
+    row = per_part(a_scan(blood_hu=460), a_scan())["left ventricle"]
     assert row["median HU"] - row["reference median HU"] == pytest.approx(60, abs=2)
     assert row["Wasserstein HU"] == pytest.approx(60, abs=2)
 
@@ -58,7 +59,7 @@ def test_the_table_has_a_column_per_row_and_leaves_absent_scores_out_of_the_figu
 
 
 def test_a_warped_mask_moves_but_keeps_its_labels():
-    mask = a_scan().mask
+    mask = a_scan().scan.mask
     moved = warped_mask(mask, 3.0, np.random.default_rng(2))
     again = warped_mask(mask, 3.0, np.random.default_rng(2))
     assert moved.present == mask.present
