@@ -65,8 +65,10 @@ def test_shared_groups_are_made_once_and_withhold_what_the_row_withholds(monkeyp
     monkeypatch.setattr(GroupMaker, "__call__", lambda self, phase, number: made.append(number) or [a_crop()])
     base, codeless, even = (SharedGroups(tmp_path, settings_of(row, 4))(0, 0)[0] for row in ("base", "no codes", "thin weight 1"))
     assert made == [0]
-    assert (base.condition.codes != 0).all() and (codeless.condition.codes == 0).all()
-    assert base.weight.min() < 1 and (even.weight == 1).all()
+    assert (base.condition.codes != 0).all()
+    assert (codeless.condition.codes == 0).all()
+    assert base.weight.min() < 1
+    assert (even.weight == 1).all()
 
 
 def test_linked_hearts_are_the_same_under_every_seed(tmp_path: Path) -> None:
