@@ -25,7 +25,7 @@ from StructDiffCore.training.scans import ScanPool, open_scans
 from StructDiffCore.training.seeds import numpy_generator, torch_generator
 from StructDiffCore.training.settings import PairSettings, Phase
 
-CROP, CALLS, SEED, LOOK_SEED = 32, 8, 900_001, 2
+CROP, CALLS, SEED, LOOK_SEED = 32, 6, 900_001, 2
 SOURCES = {"hearts": "phantoms", "scans": "scans held aside"}
 COLUMNS = {"mean": "mean error", "smooth": "smoothed", "thin": "thin", "detail": "detail"}
 Numbers = dict[str, float]
@@ -43,7 +43,7 @@ class Validation:
     @cached_property
     def crops(self) -> dict[str, list[list[TrainingCrop]]]:
         """The crops of every pair, by source."""
-        phase = Phase(1, CROP, 1, crops_per_direction=1)
+        phase = Phase(1, CROP, 1, crops_per_direction=2)
         return {
             source: [list(stream.crops(phase, numpy_generator(SEED, source, n))) for n in range(self.pairs)]
             for source, stream in self._streams().items()
