@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from StructDiffCore.domain import ImageMaskPair, StructDiffError
+from StructDiffCore.domain import ImageMaskPair, LabelMap, StructDiffError, Volume
 from StructDiffCore.io.files import write_label_map, write_volume
 from StructDiffCore.phantom.anatomy import HeartSettings
-from StructDiffCore.phantom.appearance import draw_appearance
+from StructDiffCore.phantom.appearance import Appearance, draw_appearance
 from StructDiffCore.phantom.domains import domain_named
 from StructDiffCore.phantom.formation import render
 from StructDiffCore.phantom.heart import Heart, digital_heart
+from StructDiffCore.phantom.tissues import Tissue
 
 from .labeller import relabelled
+from .streaks import with_streaks
 
 FIRST_SEED = 60_000_000
 """Far from the seeds of training pools and evaluation cases."""
 ATTEMPTS = 20
+MOVING = 0.5
+"""Share of the scans that show motion."""
+STREAKED = 0.5
+"""Share of the scans whose calcium sends streaks."""
 
 
-def patient(number: int, spacing_mm: float = 0.8) -> ImageMaskPair:
-    """The scan of patient ``number``: left dominance, heavy calcium, unseen noise texture and contrast phase, motion."""
+def patient(number: int, spacing_mm: float = 0.8, voxels: int = 128) -> ImageMaskPair:
+    """The scan of patient ``number``, a cube of ``voxels`` around the coronaries.
+
+    All show left dominance, heavy calcium, an unseen noise texture and an unseen contrast phase; half of them motion, half
+    streaks. The labeller moves borders by half a voxel and misses vessels of a radius below 0.7 mm.
+    """
     heart = _heart(FIRST_SEED + ATTEMPTS * number, spacing_mm)
     rng = np.random.default_rng([FIRST_SEED, number])
-    return ImageMaskPair(render(heart, draw_appearance(rng, "held_out"), rng).noisy, relabelled(heart))
+    look, streaked = _look(rng), rng.random() < STREAKED
+    image = render(heart, look, rng).noisy
+    if streaked:
+        image = with_streaks(image, heart.tissue == Tissue.CALCIFIED_PLAQUE, rng)
+    return _cut(ImageMaskPair(image, relabelled(heart)), voxels)
 
 
 def written_patient(number: int, folder: Path, spacing_mm: float = 0.8) -> Path:
@@ -33,10 +48,33 @@ def written_patient(number: int, folder: Path, spacing_mm: float = 0.8) -> Path:
     place = folder / f"patient-{number:03d}"
     if not (place / "mask.nii.gz").is_file():
         place.mkdir(parents=True, exist_ok=True)
-        pair = patient(number, spacing_mm)
-        write_volume(pair.image, place / "image.nii.gz")
-        write_label_map(pair.mask, place / "mask.nii.gz")
+        write_pair(patient(number, spacing_mm), place)
     return place
+
+
+def write_pair(pair: ImageMaskPair, folder: Path) -> None:
+    """image.nii.gz and mask.nii.gz in a folder that exists."""
+    write_volume(pair.image, folder / "image.nii.gz")
+    write_label_map(pair.mask, folder / "mask.nii.gz")
+
+
+def _look(rng: np.random.Generator) -> Appearance:
+    """A look of the held-out domain; motion as often as ``MOVING`` says."""
+    look, moves = draw_appearance(rng, "held_out"), rng.random() < MOVING
+    while (look.motion.kind != "none") != moves:
+        look = replace(look, motion=draw_appearance(rng, "held_out").motion)
+    return look
+
+
+def _cut(pair: ImageMaskPair, voxels: int) -> ImageMaskPair:
+    """The middle cube of a pair."""
+    shape = pair.geometry.shape
+    start = tuple((n - voxels) // 2 for n in shape)
+    if min(start) < 0:
+        raise StructDiffError(f"a patient of {voxels} voxels was asked for", f"choose at most {min(shape)}")
+    box, grid = tuple(slice(a, a + voxels) for a in start), pair.geometry.cropped(start, (voxels,) * 3)  # type: ignore[arg-type]
+    mask = LabelMap(pair.mask.voxels[box].copy(), grid, pair.mask.scheme)
+    return ImageMaskPair(Volume(pair.image.voxels[box].copy(), grid), mask)
 
 
 def _heart(seed: int, spacing_mm: float) -> Heart:

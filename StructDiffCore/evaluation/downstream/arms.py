@@ -1,0 +1,62 @@
+"""Arms: what a segmenter learns from before it is tuned on the few real pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from StructDiffCore.domain import StructDiffError
+
+SOURCES = {
+    "real": "real only",
+    "augmented": "real + strong augmentation",
+    "warped": "+ MGM-warped real pairs",
+    "gaussians": "+ SynthSeg-style Gaussians on MGM masks",
+    "renderer": "+ renderer",
+    "synthetic": "+ synthetic, unweighted",
+}
+"""Pairs of the first stage, by name."""
+MAPS = {
+    "CAL": "+ synthetic, CAL with our map",
+    "truth": "+ synthetic, CAL with the known truth (ceiling)",
+    "shuffled": "+ synthetic, CAL with our map shuffled (control)",
+    "shuffled truth": "+ synthetic, CAL with the truth shuffled (control)",
+}
+"""Confidence maps of synthetic pairs, by name."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row of the table."""
+
+    source: str
+    """Key of ``SOURCES``."""
+    confidence: str = ""
+    """Key of ``MAPS``; empty: every voxel has weight 1."""
+    dose: int = 0
+    """Per cent of the synthetic vessels' length that lost its image evidence."""
+
+    @property
+    def name(self) -> str:
+        """As ``arm_named`` reads it."""
+        return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "")
+
+    @property
+    def folder(self) -> str:
+        return self.name.replace(" ", "-").replace("@", "")
+
+    @property
+    def words(self) -> str:
+        what = MAPS.get(self.confidence) or SOURCES[self.source]
+        return what + (f", {self.dose} % of the vessel length without evidence" if self.dose else "")
+
+
+def arm_named(text: str) -> Arm:
+    """'augmented', 'synthetic @30', 'CAL', 'truth @10' ...: StructDiffError for anything else."""
+    name, _, dose = text.partition("@")
+    name, dose = name.strip(), dose.strip()
+    if (dose and not (dose.isdigit() and 0 < int(dose) <= 100)) or name not in (*SOURCES, *MAPS):
+        raise StructDiffError(f"unknown arm '{text}'", f"choose from {', '.join((*SOURCES, *MAPS))}, with @10 or @30 for a dose")
+    if dose and name in SOURCES and name != "synthetic":
+        raise StructDiffError(f"the arm '{text}' gives a dose to pairs that are not synthetic", "leave the dose away")
+    source = name if name in SOURCES else "synthetic"
+    return Arm(source, name if name in MAPS else "", int(dose or 0))

@@ -1,0 +1,212 @@
+"""The plan of the proof on digital hearts: patients, pairs, trainings and tests, in the order of the arms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from StructDiffCore.domain import CARDIAC
+from StructDiffCore.io.files import read_pair
+from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
+from StructDiffCore.training.seeds import seed_of
+
+from .arms import Arm
+from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, subset_patients
+from .learning import Entry, Lesson, learn
+from .made_pairs import NOTE, Maker
+from .pilot import Pilot, chosen_number
+from .proof_settings import ProofSettings
+from .real_domain import patient, write_pair
+from .testing import Structures, read_scores, test_scan
+from .work import Clock, Item, Workshop
+
+LEFT_TREE, RIGHT_TREE = 8, 9
+STRUCTURES: Structures = {
+    "coronaries": (LEFT_TREE, RIGHT_TREE),
+    **{label.name: (label.value,) for label in CARDIAC.labels if not label.thin},
+}
+THIN = ("coronaries",)
+REAL = Arm("real")
+
+
+@dataclass(frozen=True)
+class Course:
+    """One arm on one subset of so many real cases."""
+
+    arm: Arm
+    subset: int
+    cases: int
+
+    @property
+    def base(self) -> str:
+        return f"subset-{self.subset}/cases-{self.cases}"
+
+    @property
+    def training(self) -> str:
+        return f"{self.base}/{self.arm.folder}"
+
+    def test(self, heart: int) -> str:
+        return f"{self.base}/{self.arm.folder}-tests/{patient_name(heart)}"
+
+
+def patient_name(number: int) -> str:
+    return f"patient-{number:04d}"
+
+
+@dataclass(frozen=True)
+class HeartsPlan:
+    """All items below a root folder."""
+
+    settings: ProofSettings
+    shop: Workshop
+
+    @property
+    def few(self) -> int:
+        """Real cases of the main arms: as the settings say, else as the pilot found; 0 while it is at work."""
+        if self.settings.few:
+            return self.settings.few
+        return chosen_number(self.pilot())
+
+    def items(self) -> list[Item]:
+        """Everything that is known to be needed by now; the pilot's items alone until it has spoken."""
+        found: dict[str, Item] = {}
+        courses = [] if self.settings.few else list(self._pilot_courses())
+        for course, tests in courses:
+            self._add(found, course, tests)
+        if self.few:
+            for course in self.courses():
+                self._add(found, course, self.test_hearts)
+        return list(found.values())
+
+    def courses(self) -> Iterator[Course]:
+        """The main arms, every one on all subsets before the next."""
+        for arm in self.settings.chosen_arms:
+            for subset in range(self.settings.subsets):
+                yield Course(arm, subset, self.few)
+
+    @property
+    def test_hearts(self) -> Sequence[int]:
+        return range(FIRST_TEST, FIRST_TEST + self.settings.tests)
+
+    def pilot(self) -> list[Pilot]:
+        """What the pilot has found so far."""
+        found = []
+        for course, hearts in self._pilot_courses():
+            places = [self.shop.root / course.test(heart) for heart in hearts]
+            scores = [read_scores(place) for place in places if (place / "done.json").is_file()]
+            dice = [one["coronaries"]["Dice"] for one in scores]
+            found.append(Pilot(course.cases, course.subset, float(np.mean(dice)) if dice else 0.0, len(dice), len(hearts)))
+        return found
+
+    def _pilot_courses(self) -> Iterator[tuple[Course, Sequence[int]]]:
+        hearts = range(FIRST_PILOT_TEST, FIRST_PILOT_TEST + self.settings.pilot_tests)
+        for cases in self.settings.pilot_cases:
+            for subset in range(self.settings.pilot_subsets):
+                yield Course(REAL, subset, cases), hearts
+
+    def _add(self, found: dict[str, Item], course: Course, hearts: Sequence[int]) -> None:
+        """A course's items with all that they need, unless they are there already."""
+        patients = [self._patient(number) for number in subset_patients(course.subset, course.cases)]
+        pairs = self._pairs(course, tuple(item.name for item in patients))
+        needs = tuple(item.name for item in (*patients, *pairs))
+        training = Item("training", course.training, lambda place, clock: self._learn(course, place, clock), needs, True)
+        items = [*patients, *pairs, training]
+        for heart in hearts:
+            items += [self._patient(heart), self._test(course, heart)]
+        for item in items:
+            found.setdefault(item.name, item)
+
+    def _patient(self, number: int) -> Item:
+        settings = self.settings
+
+        def make(place: Path, clock: Clock) -> None:
+            write_pair(patient(number, settings.spacing_mm, settings.window), place)
+
+        return Item("patient", f"patients/{patient_name(number)}", make)
+
+    def _pairs(self, course: Course, patients: tuple[str, ...]) -> list[Item]:
+        """The pairs that an arm learns from besides the real ones."""
+        source, tuned = course.arm.source, self.settings.learning.tuned_on == "augmented"
+        items = []
+        if source in ("synthetic", "renderer", "gaussians"):
+            items += [self._pair("pair", course, n, patients) for n in range(self.settings.pairs)]
+        if source == "warped":
+            items += [self._pair("warped", course, n, patients) for n in range(self.settings.pairs)]
+        if source == "augmented" or (tuned and source != "real"):
+            items += [self._pair("augmented", course, n, patients) for n in range(self.settings.augmented)]
+        return items
+
+    def _pair(self, kind: str, course: Course, number: int, patients: tuple[str, ...]) -> Item:
+        seed = seed_of(self.settings.seed, kind, course.subset, course.cases, number)
+
+        def make(place: Path, clock: Clock) -> None:
+            maker = _maker(self.settings, self.shop.root, patients)
+            if kind == "pair":
+                maker.write_synthetic(seed, place)
+            elif kind == "warped":
+                maker.write_warped(seed, place)
+            else:
+                maker.write_augmented(seed, number, place)
+
+        return Item(kind, f"{course.base}/{kind}-{number:03d}", make, patients)
+
+    def _learn(self, course: Course, place: Path, clock: Clock) -> None:
+        lesson = self.lesson(course)
+        learn(lesson, self.settings.learning, place, clock)
+
+    def lesson(self, course: Course) -> Lesson:
+        """What an arm learns from; its items must be done."""
+        arm, root = course.arm, self.shop.root
+        numbers = subset_patients(course.subset, course.cases)
+        real = [_real_entry(root / "patients" / patient_name(number)) for number in numbers]
+        folders = [root / item.name for item in self._pairs(course, ()) if item.kind != "augmented"]
+        copies = [root / item.name for item in self._pairs(course, ()) if item.kind == "augmented"]
+        more = [*real, *(_made_entry(folder, "image.nii.gz") for folder in copies)]
+        picture = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "warped": "image.nii.gz"}.get(arm.source, f"{arm.source}.nii.gz")
+        confidence = f"{arm.confidence.replace(' ', '-')}-{arm.dose}.nii.gz" if arm.confidence else ""
+        first = [_made_entry(folder, picture, confidence) for folder in folders] or more
+        labels: dict[str, Any] = {
+            "scheme": CARDIAC.name,
+            "merged": {RIGHT_TREE: LEFT_TREE},
+            "spacing_mm": self.settings.spacing_mm,
+        }
+        seed = seed_of(self.settings.seed, "learn", course.subset) % 2**31
+        return Lesson(first, real if arm.source == "real" else more, bool(arm.confidence), labels, seed)
+
+    def _test(self, course: Course, heart: int) -> Item:
+        root, folder = self.shop.root, f"patients/{patient_name(heart)}"
+
+        def make(place: Path, clock: Clock) -> None:
+            pair = read_pair(root / folder / "image.nii.gz", root / folder / "mask.nii.gz", CARDIAC)
+            test_scan(root / course.training, patient_name(heart), pair, STRUCTURES, THIN, place)
+
+        return Item("test", course.test(heart), make, (course.training, folder))
+
+
+def _real_entry(folder: Path) -> Entry:
+    return {"image": str(folder / "image.nii.gz"), "label": str(folder / "mask.nii.gz"), "patient": folder.name}
+
+
+def _made_entry(folder: Path, image: str, confidence: str = "") -> Entry:
+    """A pair that was made from real ones, with its parents."""
+    note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
+    parents = {key: note[key] for key in ("template", "mask_id", "patients")}
+    files = {"image": str(folder / image), "label": str(folder / "mask.nii.gz")}
+    return {**files, **({"confidence": str(folder / confidence)} if confidence else {}), **parents, "synthetic": True}
+
+
+@lru_cache(maxsize=1)
+def _maker(settings: ProofSettings, root: Path, patients: tuple[str, ...]) -> Maker:
+    return Maker(settings, generator(settings.model), FewReal.read([root / name for name in patients]))
+
+
+@lru_cache(maxsize=1)
+def generator(model: str) -> StructDiff:
+    """The generator's weights, read once."""
+    return StructDiff.load_weights(Path(model)) if model else default_structdiff()
