@@ -13,14 +13,19 @@ TARGET_VENV  := .venv-slicer512
 TARGET_READY := $(TARGET_VENV)/.ready
 TARGET_PARTS := slicer-core==5.12.4.0 numba scipy SimpleITK networkx scikit-image psutil pydicom pytest pytest-timeout hypothesis
 TARGET_TESTS := $(foreach part,bridge geometry results findings exporting mask_editing display,test_slicer_$(part).py)
+# nnU-Net, installed without its dependencies (they drag CUDA): those that importing it needs are pinned in constraints-nnunet.txt.
+NNUNET_VENV  := .venv-nnunet
+NNUNET_READY := $(NNUNET_VENV)/.ready
+NNUNET_PARTS := anyio certifi charset-normalizer h11 idna nibabel requests tqdm tzdata urllib3
 OUT    ?= out/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-core test-slicer test-target test-slow check bench screenshots clean
+.PHONY: help demo test test-core test-slicer test-target test-nnunet test-slow check bench screenshots clean
 
 help:
 	@echo "make demo       set up, synthesise a CT from a shipped mask and template, say where the pictures are"
 	@echo "make test       set up and run the fast tests (test-core, test-slicer, test-target)"
+	@echo "make test-nnunet  the tests against nnU-Net, in an environment of its own (not part of make test)"
 	@echo "make test-slow  every test, the slow ones too"
 	@echo "make check      format, lint, types, import contract"
 	@echo "make bench      timings and memory, with the machine's matrix peak (JSON + table)"
@@ -49,6 +54,17 @@ $(TARGET_READY): Makefile constraints-slicer.txt
 	@$(TARGET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c $(TARGET_VENV)/constraints.txt $(TARGET_PARTS)
 	@touch $@
 
+$(NNUNET_READY): pyproject.toml constraints.txt constraints-nnunet.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python >= 3.11"; exit 2; }
+	@test -x $(NNUNET_VENV)/bin/python || $(PYTHON) -m venv $(NNUNET_VENV) || { echo "venv is missing: apt-get install python3-venv"; exit 2; }
+	@echo "Setting up $(NNUNET_VENV) (once, a few minutes)"
+	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "setuptools>=77" wheel
+	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e . \
+	  pytest pytest-timeout
+	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt \
+	  -r constraints-nnunet.txt $(NNUNET_PARTS)
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/structdiff demo --out $(OUT)
 
@@ -62,6 +78,9 @@ test-slicer: $(READY) $(SLICER_READY)
 
 test-target: $(TARGET_READY)
 	@cd Testing/Slicer && ../../$(TARGET_VENV)/bin/python -m pytest $(TARGET_TESTS)
+
+test-nnunet: $(NNUNET_READY)
+	@$(NNUNET_VENV)/bin/python -m pytest Testing/NNUNet
 
 test-slow: $(READY) $(SLICER_READY)
 	@$(BIN)/python -m pytest -m "slow or not slow"
@@ -83,4 +102,4 @@ screenshots: $(READY) $(SLICER_READY)
 	@$(SLICER_VENV)/bin/python Testing/Slicer/panel_screenshots.py
 
 clean:
-	rm -rf $(VENV) $(SLICER_VENV) $(TARGET_VENV) out build dist *.egg-info
+	rm -rf $(VENV) $(SLICER_VENV) $(TARGET_VENV) $(NNUNET_VENV) out build dist *.egg-info
