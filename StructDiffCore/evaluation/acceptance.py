@@ -73,6 +73,31 @@ def verdicts(results: Sequence[Result], tiles: Mapping[str, float] | None = None
     return [*found, *_tiled(tiles or {})]
 
 
+def verdicts_by_part(results: Sequence[Result]) -> list[Verdict]:
+    """Every part of the mask by itself: HU beside its tolerance; on the real scan also spread and edge."""
+    found = []
+    for domain, row in dict.fromkeys((r.domain, r.row) for r in results if r.row != CEILING):
+        table = _Table(domain, row, [r for r in results if (r.domain, r.row) == (domain, row)], ())
+        found += [v for name in table.part_names for v in _part(table, name)]
+    return found
+
+
+def _part(table: _Table, name: str) -> Iterator[Verdict]:
+    real = table.domain == "real"
+    thin = any(row["thin"] for row in table.rows_of(name))
+    yield table.verdict(
+        name, "median HU", table.of_part(name, _median_error), None, REAL_HU if real else None if thin else LARGE_HU
+    )
+    if thin and not real:
+        yield table.verdict(name, "median HU / tolerance", table.of_part(name, _over_tolerance), None, 1.0)
+    if not real:
+        yield table.verdict(name, "the same between two true renderings", table.of_part(name, _floor))
+        return
+    yield table.verdict(name, "IQR HU", table.of_part(name, _spread_error), None, REAL_HU)
+    yield table.verdict(name, "Wasserstein HU", table.of_part(name, lambda row: row["Wasserstein HU"]))
+    yield table.verdict(name, "gradient peak / real's", table.of_part(name, _edge_ratio), None, MOST_EDGE_RATIO)
+
+
 @dataclass(frozen=True)
 class _Table:
     """One row's answers in one domain."""
@@ -101,15 +126,15 @@ class _Table:
         return next((c for c in self.paired if (c.domain, c.row, c.against, c.score) == key), None)
 
     def ratio(self, group: str, score: str, least: float | None) -> Iterator[Verdict]:
-        """Ratio of means to the truth's, and below it what the worst tenth of the cases has."""
+        """Ratio of means to the truth's, and what the worst tenth of the cases has."""
         c = self.compared(CEILING, score)
         if c is None:
             return
-        own = [r.scores.get(score, np.nan) for r in self.results]
-        note = (
-            f"10th percentile of the cases {c.tenth:.3g}, of their ratios {c.tenth_ratio:.3g}; mean score {np.nanmean(own):.3g}"
+        worst = Interval(c.tenth_ratio, c.tenth_ratio, c.tenth_ratio, c.interval.cases)
+        yield Verdict(group, f"{score} / truth's", self.domain, self.row, least, None, c.interval, float("nan"))
+        yield Verdict(
+            group, f"{score} / truth's, 10th percentile of cases", self.domain, self.row, None, None, worst, float("nan")
         )
-        yield Verdict(group, f"{score} / truth's", self.domain, self.row, least, None, c.interval, float("nan"), note)
 
     def beats_renderer(self, group: str, score: str) -> Iterator[Verdict]:
         c = self.compared("renderer", score)
@@ -117,13 +142,20 @@ class _Table:
             note = "over warps and octants" if score in self.results[0].octants else "over cases"
             yield Verdict(group, f"{score} - renderer's", self.domain, self.row, None, 0.0, c.interval, float("nan"), note)
 
+    @property
+    def part_names(self) -> list[str]:
+        return list(dict.fromkeys(name for result in self.results for name in result.labels))
+
+    def rows_of(self, name: str) -> list[dict[str, float]]:
+        return [result.labels[name] for result in self.results if name in result.labels]
+
+    def of_part(self, name: str, number: Callable[[dict[str, float]], float]) -> list[float]:
+        return [number(row) for row in self.rows_of(name)]
+
     def worst_part(self, number: Callable[[dict[str, float]], float], thin: bool | None = None) -> tuple[str, list[float]]:
-        """The part of the mask whose mean over cases is largest, with its values; no name where there is none."""
-        by_part: dict[str, list[float]] = {}
-        for result in self.results:
-            for name, row in result.labels.items():
-                if thin is None or bool(row["thin"]) == thin:
-                    by_part.setdefault(name, []).append(number(row))
+        """The part of the mask whose interval over cases reaches highest, with its values; no name where there is none."""
+        kind = [name for name in self.part_names if thin is None or bool(self.rows_of(name)[0]["thin"]) == thin]
+        by_part = {name: self.of_part(name, number) for name in kind}
         known = {name: values for name, values in by_part.items() if np.isfinite(values).any()}
         worst = max(known, key=lambda name: bootstrap(known[name]).high, default="")
         return worst, known.get(worst, [])
@@ -162,7 +194,7 @@ def _controls(table: _Table) -> Iterator[Verdict]:
             measured = bootstrap_of(pairs, ratio_of_means)
             note = f"score {pairs[:, 0].mean():.3g}"
             yield Verdict(
-                "1 control", f"{score}, {how} / own mask", table.domain, table.row, None, most, measured, float("nan"), note
+                "1 swapped mask", f"{score}, {how} / own mask", table.domain, table.row, None, most, measured, float("nan"), note
             )
 
 
@@ -170,7 +202,9 @@ def _look(table: _Table) -> Iterator[Verdict]:
     group = "2 look"
     name, apart = table.worst_part(_median_error, thin=False)
     yield table.verdict(group, "median HU, worst large part", apart, None, LARGE_HU, name)
-    name, shares = table.worst_part(lambda row: _median_error(row) / row["tolerance HU"], thin=True)
+    name, floor = table.worst_part(_floor, thin=False)
+    yield table.verdict(group, "the same between two true renderings", floor, note=name)
+    name, shares = table.worst_part(_over_tolerance, thin=True)
     yield table.verdict(group, "median HU / tolerance, worst thin part", shares, None, 1.0, name)
     yield table.verdict(group, "noise amplitude / truth's", table.values("noise ratio"), 1 - NOISE_WITHIN, 1 + NOISE_WITHIN)
     bands = [
@@ -194,7 +228,7 @@ def _real(table: _Table) -> Iterator[Verdict]:
         return
     name, apart = table.worst_part(_median_error)
     yield table.verdict(group, "median HU, worst label", apart, None, REAL_HU, name)
-    name, apart = table.worst_part(lambda row: abs(row["IQR HU"] - row["reference IQR HU"]))
+    name, apart = table.worst_part(_spread_error)
     yield table.verdict(group, "IQR HU, worst label", apart, None, REAL_HU, name)
     name, apart = table.worst_part(lambda row: row["Wasserstein HU"])
     yield table.verdict(group, "Wasserstein HU, worst label", apart, note=name)
@@ -215,6 +249,18 @@ def _tiled(tiles: Mapping[str, float]) -> Iterator[Verdict]:
 
 def _median_error(row: Mapping[str, float]) -> float:
     return abs(row["median HU"] - row["reference median HU"])
+
+
+def _over_tolerance(row: Mapping[str, float]) -> float:
+    return _median_error(row) / row["tolerance HU"]
+
+
+def _floor(row: Mapping[str, float]) -> float:
+    return row.get("floor HU", float("nan"))
+
+
+def _spread_error(row: Mapping[str, float]) -> float:
+    return abs(row["IQR HU"] - row["reference IQR HU"])
 
 
 def _edge_ratio(row: Mapping[str, float]) -> float:

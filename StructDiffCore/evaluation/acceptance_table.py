@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from .acceptance import Verdict
 
 WORDS = {True: "yes", False: "**no**", None: ""}
-COLOURS = {True: "tab:green", False: "tab:red"}
 MEANING = (
     "Met: the whole interval fulfils what is asked. Intervals are over cases; on the real scan over warps of one patient's mask, "
-    "for KID and AUC also over octants of the field."
+    "for KID and AUC also over octants of the field. Beside the verdict: the share of cases that meet it by themselves."
 )
 MOST_MARGIN = 1.5
 """Farther from what is asked is drawn at the border."""
@@ -26,53 +26,79 @@ def acceptance_json(found: Sequence[Verdict]) -> list[dict[str, Any]]:
     return [{**asdict(v), "asked": v.asked, "met": v.met} for v in found]
 
 
-def acceptance_markdown(found: Sequence[Verdict]) -> str:
-    """One table per domain and row."""
-    parts = ["## Acceptance", ""]
-    for domain, row in dict.fromkeys((v.domain, v.row) for v in found):
-        own = [v for v in found if (v.domain, v.row) == (domain, row)]
-        asked = [v for v in own if v.met is not None]
+def acceptance_markdown(found: Sequence[Verdict], title: str = "Acceptance") -> str:
+    """One table per domain, the rows side by side."""
+    parts = [f"## {title}", ""]
+    for domain in dict.fromkeys(v.domain for v in found):
+        own = [v for v in found if v.domain == domain]
+        rows = list(dict.fromkeys(v.row for v in own))
         cases = max(v.interval.cases for v in own)
-        met = f": {sum(bool(v.met) for v in asked)} of {len(asked)} criteria met" if asked else ""
-        parts += [f"### {row}, {domain} ({cases} case{'s' if cases != 1 else ''}){met}", ""]
-        parts += ["| criterion | asked | measured [95 %] | cases within | met | note |", "|---" * 6 + "|"]
-        parts += [_line(v) for v in own] + [""]
-    parts += [MEANING]
-    return "\n".join(parts)
+        met = ", ".join(words for row in rows if (words := _tally([v for v in own if v.row == row])))
+        parts += [f"### {domain} ({cases} case{'s' if cases != 1 else ''})" + (f"; met: {met}" if met else ""), ""]
+        parts += ["| criterion | asked | " + " | ".join(f"{row} [95 %] | met" for row in rows) + " |"]
+        parts += ["|---" * (2 + 2 * len(rows)) + "|"]
+        for criterion in _criteria(own):
+            cells = [
+                next((v for v in own if v.row == row and (v.group, v.criterion, v.asked) == criterion), None) for row in rows
+            ]
+            group, name, asked = criterion
+            parts.append(f"| {group}: {name} | {asked} | " + " | ".join(map(_cell, cells)) + " |")
+        parts.append("")
+    return "\n".join([*parts, MEANING])
 
 
-def _line(v: Verdict) -> str:
-    share = f"{100 * v.within:.0f} %" if np.isfinite(v.within) else ""
-    return f"| {v.group[2:]}: {v.criterion} | {v.asked} | {v.interval} | {share} | {WORDS[v.met]} | {v.note} |"
+def _tally(own: Sequence[Verdict]) -> str:
+    asked = [v for v in own if v.met is not None]
+    return f"{own[0].row} {sum(bool(v.met) for v in asked)} of {len(asked)}" if asked else ""
+
+
+def _cell(v: Verdict | None) -> str:
+    """The number with its interval, what it is of, and the verdict with the share of cases that meet it by themselves."""
+    if v is None:
+        return " | "
+    note = f" ({v.note})" if v.note else ""
+    share = f" ({100 * v.within:.0f} %)" if np.isfinite(v.within) else ""
+    return f"{v.interval}{note} | {WORDS[v.met]}{share}"
 
 
 def acceptance_figure(found: Sequence[Verdict]) -> Figure:
-    """How far every measured interval lies from what is asked: right of the line it is met."""
+    """How far every measured interval lies from what is asked, a panel per domain: right of the line it is met."""
     judged = [v for v in found if v.met is not None]
-    pairs = list(dict.fromkeys((v.domain, v.row) for v in judged))
-    counts = [sum((v.domain, v.row) == pair for v in judged) for pair in pairs]
-    figure = Figure(figsize=(11, 1.5 + 0.27 * sum(counts) + 0.7 * len(pairs)), layout="constrained")
-    if not pairs:
+    groups = [[v for v in judged if v.domain == domain] for domain in dict.fromkeys(v.domain for v in judged)]
+    lines = [len(_criteria(group)) for group in groups]
+    figure = Figure(figsize=(12, 1.2 + 0.32 * sum(lines) + 0.6 * len(groups)), layout="constrained")
+    if not groups:
         return figure
-    panels = figure.subplots(len(pairs), 1, height_ratios=[count + 1 for count in counts], squeeze=False).ravel()
-    for panel, (domain, row) in zip(panels, pairs):
-        _draw(panel, [v for v in judged if (v.domain, v.row) == (domain, row)])
-        panel.set_title(f"{row}, {domain}", fontsize=10, loc="left")
-    panels[-1].set_xlabel("margin to what is asked, as a share of it (right of 0: met)")
+    rows = list(dict.fromkeys(v.row for v in judged))
+    panels = figure.subplots(len(groups), 1, height_ratios=[count + 1 for count in lines], squeeze=False).ravel()
+    for panel, group in zip(panels, groups):
+        _draw(panel, group, rows)
+        panel.set_title(group[0].domain, fontsize=10, loc="left")
+    panels[-1].set_xlabel("margin to what is asked, as a share of it (right of 0: met; filled: the whole interval is)")
+    marks = [Line2D([], [], color=f"C{n}", marker="o", label=row) for n, row in enumerate(rows)]
+    figure.legend(handles=marks, loc="outside upper center", ncols=6, frameon=False)
     return figure
 
 
-def _draw(panel: Any, judged: Sequence[Verdict]) -> None:
-    for place, v in enumerate(judged):
+def _criteria(found: Sequence[Verdict]) -> list[tuple[str, str, str]]:
+    """Group, criterion and what is asked, group by group in the order of their first appearance."""
+    groups = list(dict.fromkeys(v.group for v in found))
+    return sorted(dict.fromkeys((v.group, v.criterion, v.asked) for v in found), key=lambda c: groups.index(c[0]))
+
+
+def _draw(panel: Any, group: Sequence[Verdict], rows: Sequence[str]) -> None:
+    criteria = _criteria(group)
+    for v in group:
+        rank = rows.index(v.row)
+        place = criteria.index((v.group, v.criterion, v.asked)) + 0.7 * ((rank + 0.5) / len(rows) - 0.5)
         margins = np.clip([_margin(v, x) for x in (v.interval.mean, v.interval.low, v.interval.high)], -MOST_MARGIN, MOST_MARGIN)
-        colour = COLOURS[bool(v.met)]
-        panel.plot([margins.min(), margins.max()], [place, place], color=colour, linewidth=2)
-        panel.plot(margins[0], place, "o", color=colour, markersize=5)
-        panel.annotate(f"{v.interval} ({v.asked})", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+        panel.plot([margins.min(), margins.max()], [place, place], color=f"C{rank}", linewidth=1.5)
+        panel.plot(margins[0], place, "o", color=f"C{rank}", markersize=5, fillstyle="full" if v.met else "none")
     panel.axvline(0, color="black", linewidth=0.8)
-    panel.set_yticks(range(len(judged)), [v.criterion for v in judged], fontsize=7)
-    panel.set_ylim(len(judged) - 0.5, -0.5)
+    panel.set_yticks(range(len(criteria)), [f"{name}  {asked}" for _, name, asked in criteria], fontsize=7)
+    panel.set_ylim(len(criteria) - 0.5, -0.5)
     panel.set_xlim(-MOST_MARGIN, MOST_MARGIN)
+    panel.grid(axis="y", linewidth=0.3)
 
 
 def _margin(v: Verdict, value: float) -> float:

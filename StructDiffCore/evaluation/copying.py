@@ -9,16 +9,24 @@ from scipy import ndimage
 from StructDiffCore.measures.distance import distance_to
 
 DETAIL_MM = 1.2
-FROM_EDGE_MM = 2.0
-"""Edges of the shared anatomy are left out: both images must have them."""
+FROM_EDGE_MM = 4.0
+"""Edges are left out, of the target's mask and of the template's: 3 standard deviations of the high pass. Nearer than that the
+tail of an edge remains (about 1 HU at 2 mm), and where it is all the detail an image has, as in a painted mask, two images of
+the same borders correlate without any copying (a painted heart 0.11 at 2 mm).
+"""
 CLIP_HU = 100.0
 
 
 def detail_correlation(
-    image: NDArray[np.float32], template: NDArray[np.float32], labels: NDArray[np.integer], spacing_mm: NDArray[np.float64]
+    image: NDArray[np.float32],
+    template: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    template_labels: NDArray[np.integer],
+    spacing_mm: NDArray[np.float64],
 ) -> float:
-    """Correlation of the high-pass images (i, j, k; HU) inside the labels, 2 mm and more from their borders."""
-    inside = (labels > 0) & (distance_to(_borders(labels), spacing_mm) >= FROM_EDGE_MM)
+    """Correlation of the high-pass images (i, j, k; HU) inside the labels, 4 mm and more from the borders of both masks."""
+    borders = _borders(labels) | _borders(template_labels)
+    inside = (labels > 0) & (distance_to(borders, spacing_mm) >= FROM_EDGE_MM)
     if inside.sum() < 100:
         return float("nan")
     one, other = (np.clip(_detail(x, spacing_mm), -CLIP_HU, CLIP_HU)[inside] for x in (image, template))

@@ -135,7 +135,8 @@ def _against_clean(case: Case, prepared: Prepared, clean: Volume | None) -> Scor
     if clean is None or case.clean is None:
         return {}
     labels, spacing = case.target.voxels, np.asarray(case.target.geometry.spacing)
-    own, chance = (detail_correlation(x.voxels, prepared.source.template_image, labels, spacing) for x in (clean, case.clean))
+    aligned = (prepared.source.template_image, labels, prepared.template_labels, spacing)
+    own, chance = (detail_correlation(x.voxels, *aligned) for x in (clean, case.clean))
     errors = clean_errors(clean.voxels, case.clean.voxels, labels)
     seen = continuity_scores(clean, case.trees, prepared.look.psf_sigma_mm, case.target)
     return {**errors, **seen, "copied detail": own - chance}

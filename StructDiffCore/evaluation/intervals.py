@@ -23,8 +23,8 @@ class Interval:
     cases: int
 
     def __str__(self) -> str:
-        shown = f"{self.mean:.3g}"
-        return f"{shown} [{self.low:.3g}, {self.high:.3g}]" if self.low < self.high or self.cases > 1 else shown
+        shown, low, high = (f"{number:.3g}" for number in (self.mean, self.low, self.high))
+        return shown if low == high == shown else f"{shown} [{low}, {high}]"
 
 
 NOTHING = Interval(float("nan"), float("nan"), float("nan"), 0)

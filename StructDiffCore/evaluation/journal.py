@@ -29,9 +29,13 @@ def read_journal(folder: Path, settings: Mapping[str, Any]) -> list[Result]:
 
 
 def begin(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Write the settings as the first line, where there is no journal yet."""
-    if not (folder / NAME).exists():
+    """Write the settings as the first line, where there is no journal yet; end a line that was torn."""
+    path = folder / NAME
+    if not path.exists():
         _append(folder, {"settings": settings})
+    elif not path.read_bytes().endswith(b"\n"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
 
 
 def note(folder: Path, result: Result) -> None:

@@ -56,11 +56,11 @@ def _row(value: int, made: Look, reference: Look, again: Look | None) -> dict[st
         "Wasserstein HU": 0.0 if made is reference else float(wasserstein_distance(*pair)),
         "thin": float(value in made.parts.thin),
     }
+    known = again is not None and value in again.intensities
+    floor = abs(again.intensities[value].median_hu - theirs.median_hu) if again is not None and known else float("nan")
+    row |= {"floor HU": floor} if known else {}
     if value in made.parts.thin:
-        apart = (
-            0.0 if again is None or value not in again.intensities else abs(again.intensities[value].median_hu - theirs.median_hu)
-        )
-        row |= {"floor HU": apart, "tolerance HU": max(THIN_TOLERANCE_HU, FLOOR_FACTOR * apart)}
+        row["tolerance HU"] = max(THIN_TOLERANCE_HU, FLOOR_FACTOR * floor) if known else THIN_TOLERANCE_HU
     if value in made.peaks_mm and value in reference.peaks_mm:
         row |= {"edge distance mm": made.peaks_mm[value], "reference edge distance mm": reference.peaks_mm[value]}
     return row

@@ -56,7 +56,7 @@ def run(job: Job) -> Iterator[Event]:
 
 def _write(folder: Path, results: Sequence[Result], settings: EvaluationSettings) -> None:
     """report, acceptance and, where rows differ in steps, steps: each as JSON, Markdown and a figure."""
-    from StructDiffCore.evaluation.acceptance import verdicts
+    from StructDiffCore.evaluation.acceptance import verdicts, verdicts_by_part
     from StructDiffCore.evaluation.acceptance_table import acceptance_figure, acceptance_json, acceptance_markdown
     from StructDiffCore.evaluation.harness import tiles_compared
     from StructDiffCore.evaluation.paired import comparisons
@@ -68,8 +68,9 @@ def _write(folder: Path, results: Sequence[Result], settings: EvaluationSettings
     document = {"settings": settings.as_dict(), **as_json(results), "paired": paired, "tiles": tiles}
     told = "\n".join(f"- {name}: {value:.3g}" for name, value in tiles.items())
     _save(folder, "report", document, "\n\n".join(filter(None, (*_tables(results), told))), as_figure(results))
-    found = verdicts(results, tiles)
-    _save(folder, "acceptance", acceptance_json(found), acceptance_markdown(found), acceptance_figure(found))
+    found, by_part = verdicts(results, tiles), verdicts_by_part(results)
+    words = "\n\n".join([acceptance_markdown(found), acceptance_markdown(by_part, "Part by part")])
+    _save(folder, "acceptance", acceptance_json([*found, *by_part]), words, acceptance_figure(found))
     by_calls = efforts(results)
     if by_calls:
         _save(folder, "steps", steps_json(by_calls), steps_markdown(by_calls), steps_figure(by_calls))

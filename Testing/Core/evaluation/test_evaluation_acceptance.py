@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
-from StructDiffCore.evaluation.acceptance import verdicts
+from StructDiffCore.evaluation.acceptance import verdicts, verdicts_by_part
 from StructDiffCore.evaluation.acceptance_table import acceptance_figure, acceptance_json, acceptance_markdown
 from StructDiffCore.evaluation.clean_error import clean_errors, places
 from StructDiffCore.evaluation.harness import Result
@@ -53,6 +53,13 @@ def test_thin_vessels_have_a_tolerance_of_their_own_and_the_worst_part_is_named(
     assert verdict_of(phantom_results(), "median HU, worst large part").interval.mean == pytest.approx(10)
 
 
+def test_every_part_stands_by_itself_too():
+    found = {(v.group, v.criterion): v for v in verdicts_by_part(phantom_results(thin_hu=450.0))}
+    assert found["aorta", "median HU"].met
+    assert found["left, thin", "median HU"].met is None
+    assert (found["left, thin", "median HU / tolerance"].met, found["left, thin", "median HU / tolerance"].within) == (False, 0)
+
+
 def test_the_judge_and_the_controls_are_judged_too():
     made = phantom_results()
     assert verdict_of(made, "judge's clDice of coronaries on true renderings", "truth").met
@@ -78,10 +85,10 @@ def test_the_real_scans_worst_label_counts():
 def test_tables_and_figure_say_the_same_numbers():
     found = verdicts(phantom_results(0.94), {"tiles rms HU": 0.2})
     text, content = acceptance_markdown(found), acceptance_json(found)
-    assert "| fidelity: Dice chambers / truth's | >= 0.95 | 0.94 " in text
+    assert "| 1 fidelity: Dice chambers / truth's | >= 0.95 |  |  | 0.94 | **no** |" in text
     assert "**no**" in text
     assert {"criterion": "tiles rms HU", "met": True}.items() <= content[-1].items()
-    assert len(acceptance_figure(found).axes) == 3
+    assert len(acceptance_figure(found).axes) == 2
 
 
 def test_places_share_no_voxel_and_errors_stay_where_they_are():
