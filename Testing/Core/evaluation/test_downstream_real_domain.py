@@ -1,0 +1,48 @@
+"""The "real" domain: what training never shows, motion and streaks, on a grid cut to a cube."""
+
+import numpy as np
+import pytest
+
+from StructDiffCore.domain import Geometry, StructDiffError, Volume
+from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient
+from StructDiffCore.evaluation.downstream.streaks import MOST_SOURCES, with_streaks
+from StructDiffCore.phantom.domains import HELD_OUT
+
+
+def looks(count=60):
+    return [_look(np.random.default_rng([FIRST_SEED, number])) for number in range(count)]
+
+
+def test_every_look_is_held_out_and_half_of_them_move():
+    found = looks()
+    assert {look.noise.texture for look in found} == {HELD_OUT.noise_texture}
+    assert {look.phase for look in found} == {HELD_OUT.contrast_phase}
+    assert 0.3 < np.mean([look.motion.kind != "none" for look in found]) < 0.7
+
+
+def test_streaks_change_the_slices_of_the_calcium_alone_and_average_out_around_it():
+    grid = Geometry((64, 64, 40), (0.8, 0.8, 0.8))
+    dense = np.zeros(grid.shape, bool)
+    dense[30:33, 30:33, 18:22] = True
+    image = Volume(np.zeros(grid.shape, np.float32), grid)
+    change = with_streaks(image, dense, np.random.default_rng(0)).voxels
+    assert np.abs(change[..., 19]).max() > 20
+    assert np.abs(change[..., :5]).max() < 0.1
+    assert abs(change[16:48, 16:48, 19].mean()) < 0.1 * np.abs(change[..., 19]).mean()
+    assert np.abs(change[..., 19]).max() <= 80.1
+
+
+def test_without_calcium_there_are_no_streaks():
+    image = Volume(np.zeros((8, 8, 8), np.float32), Geometry((8, 8, 8)))
+    assert with_streaks(image, np.zeros((8, 8, 8), bool), np.random.default_rng(0)) is image
+    assert MOST_SOURCES >= 1
+
+
+@pytest.mark.slow
+def test_a_patient_is_a_cube_of_the_asked_size_and_the_same_every_time():
+    one, again = (patient(3, 1.5, 64) for _ in range(2))
+    assert one.geometry.shape == (64, 64, 64)
+    np.testing.assert_array_equal(one.image.voxels, again.image.voxels)
+    assert {1, 3, 6, 8} <= set(one.mask.present)
+    with pytest.raises(StructDiffError, match="999 voxels"):
+        patient(3, 1.5, 999)
