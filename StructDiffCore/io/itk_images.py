@@ -47,16 +47,24 @@ def reason_of(error: RuntimeError) -> str:
 
 
 def resampled(
-    voxels: NDArray, source: Geometry, target: Geometry, interpolator: int, outside: float, to_source: ArrayLike | None = None
+    voxels: NDArray,
+    source: Geometry,
+    target: Geometry,
+    interpolator: int,
+    outside: float,
+    to_source: ArrayLike | None = None,
+    displaced: tuple[NDArray, Geometry] | None = None,
 ) -> NDArray:
     """Voxels of ``source`` sampled on the grid ``target``; ``outside`` where the source has none.
 
-    ``to_source``: 4x4 matrix from target world to source world (RAS+, mm), identity if None.
+    ``to_source``: 4x4 matrix from target world to source world (RAS+, mm), identity if None. ``displaced``: a displacement
+    (3, a, b, c) in mm along world axes (RAS+) with its grid, applied before the matrix.
     """
+    matrix = np.eye(4) if to_source is None else np.asarray(to_source, float)
     image = sitk.Resample(
         image_of(voxels, source),
         target.shape,
-        _transform(np.eye(4) if to_source is None else np.asarray(to_source, float)),
+        _affine(matrix) if displaced is None else _deformable(matrix, *displaced),
         interpolator,
         (LPS_RAS @ np.asarray(target.origin)).tolist(),
         target.spacing,
@@ -66,7 +74,17 @@ def resampled(
     return voxels_of(image)
 
 
-def _transform(matrix: NDArray[np.float64]) -> sitk.AffineTransform:
+def _deformable(matrix: NDArray[np.float64], displacement_mm: NDArray, grid: Geometry) -> sitk.CompositeTransform:
+    """First the displacement, then the matrix (a composite begins with what was added last)."""
+    lps = np.einsum("wv,vijk->kjiw", LPS_RAS, displacement_mm)
+    image = sitk.GetImageFromArray(np.ascontiguousarray(lps, np.float64), isVector=True)
+    image.SetSpacing(grid.spacing)
+    image.SetOrigin((LPS_RAS @ np.asarray(grid.origin)).tolist())
+    image.SetDirection((LPS_RAS @ np.asarray(grid.direction)).ravel().tolist())
+    return sitk.CompositeTransform([_affine(matrix), sitk.DisplacementFieldTransform(image)])
+
+
+def _affine(matrix: NDArray[np.float64]) -> sitk.AffineTransform:
     transform = sitk.AffineTransform(3)
     transform.SetMatrix((LPS_RAS @ matrix[:3, :3] @ LPS_RAS).ravel().tolist())
     transform.SetTranslation((LPS_RAS @ matrix[:3, 3]).tolist())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from StructDiffCore.domain import LabelMap, StructDiffError, Template, Volume
+from StructDiffCore.domain import Geometry, LabelMap, StructDiffError, Template, Volume
+from StructDiffCore.io.itk_images import resampled
 
-from .alignment_report import AlignmentReport, alignment_report
+from .alignment_report import AlignmentReport, alignment_report, overall_overlap
 from .correspondence import correspondence_between
+from .deformable import Displacement, residual_displacement
 from .field_of_view import covered_by, filled_beyond
 from .grids import AIR_HU, resample_labels, resample_volume
 from .label_field import LabelField, label_field
@@ -48,30 +51,79 @@ def align_template(
     correspondence: Mapping[int, int] | None = None,
     min_overlap: float = MIN_OVERLAP,
 ) -> AlignedTemplate:
-    """Bring a template to a target mask on any grid, orientation and spacing, by rigid then affine motion.
+    """Bring a template to a target mask on any grid, orientation and spacing: rigid, then affine, then a smooth displacement.
 
     ``correspondence``: target label -> template label, see ``correspondence_between``.
     Raises StructDiffError if no label is shared or the aligned labels overlap less than ``min_overlap`` (Dice).
     """
     began = time.perf_counter()
     matched = correspondence_between(target, template.pair.mask, correspondence)
-    matrix = _registered(template.pair.mask, target, matched)
-    covered = covered_by(template.pair.geometry, target.geometry, matrix)
-    labels = resample_labels(template.pair.mask, target.geometry, to_source=matrix)
-    report = alignment_report(template.pair.mask, target, labels, covered, matched, matrix)
+    fields = _Fields.of(template.pair.mask, target, matched)
+    matrix = register(fields.target, fields.template, fields.weights)[1]
+    affine = _resampled(template, target.geometry, matrix, None)
+    report = alignment_report(template.pair.mask, target, affine.labels, affine.covered, matched, matrix)
     _refuse_poor(report, min_overlap)
-    image = resample_volume(template.pair.image, target.geometry, AIR_HU, to_source=matrix)
-    usable = covered & (labels.voxels == 0)
-    filled = Volume(filled_beyond(image.voxels, covered, usable, target.geometry), target.geometry)
-    return AlignedTemplate(filled, labels, covered, replace(report, seconds=time.perf_counter() - began))
+    found, displacement = _deformed(template, target, fields, affine, report)
+    usable = found.covered & (found.labels.voxels == 0)
+    filled = Volume(filled_beyond(found.image.voxels, found.covered, usable, target.geometry), target.geometry)
+    overlap = overall_overlap(target, found.labels, found.covered, matched)
+    report = report.deformed(overlap, displacement, time.perf_counter() - began)
+    return AlignedTemplate(filled, found.labels, found.covered, report)
 
 
-def _registered(mask: LabelMap, target: LabelMap, matched: Mapping[int, int]) -> NDArray[np.float64]:
-    groups = {source: tuple(v for v, s in matched.items() if s == source) for source in sorted(set(matched.values()))}
-    ours = label_field(target, groups)
-    theirs = label_field(mask, {source: (source,) for source in groups})
-    weights = {g: THIN_WEIGHT if _is_thin(ours, g) else 1.0 for g in groups}
-    return register(ours, theirs, weights)[1]
+@dataclass(frozen=True, eq=False)
+class _Fields:
+    """The shared labels of both masks as distance maps, and how much each counts."""
+
+    target: LabelField
+    template: LabelField
+    weights: Mapping[int, float]
+
+    @classmethod
+    def of(cls, mask: LabelMap, target: LabelMap, matched: Mapping[int, int]) -> _Fields:
+        groups = {source: tuple(v for v, s in matched.items() if s == source) for source in sorted(set(matched.values()))}
+        ours = label_field(target, groups)
+        theirs = label_field(mask, {source: (source,) for source in groups})
+        return cls(ours, theirs, {g: THIN_WEIGHT if _is_thin(ours, g) else 1.0 for g in groups})
+
+    @property
+    def thick(self) -> list[int]:
+        return [group for group in self.weights if not _is_thin(self.target, group)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Resampled:
+    """The template on the target's grid, not yet filled beyond its field of view."""
+
+    image: Volume
+    labels: LabelMap
+    covered: NDArray[np.bool_]
+
+
+def _deformed(
+    template: Template, target: LabelMap, fields: _Fields, affine: _Resampled, report: AlignmentReport
+) -> tuple[_Resampled, Displacement | None]:
+    """The template under affine motion and displacement, or as it was where a displacement does not bring more overlap."""
+    if not fields.thick:
+        return affine, None
+    matrix = np.asarray(report.matrix)
+    displacement = residual_displacement(fields.target, fields.template, matrix, fields.thick)
+    found = _resampled(template, target.geometry, matrix, displacement)
+    better = overall_overlap(target, found.labels, found.covered, report.correspondence) > report.overall_overlap
+    return (found, displacement) if better else (affine, None)
+
+
+def _resampled(template: Template, grid: Geometry, matrix: NDArray[np.float64], displacement: Displacement | None) -> _Resampled:
+    displaced = None if displacement is None else (displacement.mm, displacement.grid)
+    pair = template.pair
+    if displacement is None:
+        covered = covered_by(pair.geometry, grid, matrix)
+    else:
+        whole = np.ones(pair.geometry.shape, np.uint8)
+        covered = resampled(whole, pair.geometry, grid, sitk.sitkNearestNeighbor, 0, matrix, displaced) > 0
+    image = resample_volume(pair.image, grid, AIR_HU, to_source=matrix, displaced=displaced)
+    labels = resample_labels(pair.mask, grid, to_source=matrix, displaced=displaced)
+    return _Resampled(image, labels, covered)
 
 
 def _is_thin(field: LabelField, group: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import Geometry, LabelMap
 from StructDiffCore.io.itk_images import resampled
 
+from .deformable import Displacement
 from .field_of_view import covered_by
 
 MOST_VOXELS = 20_000_000
@@ -30,8 +31,9 @@ class AlignmentReport:
     overlap_before: Mapping[int, float]
     """Template label -> Dice on the target grid, inside the template's field of view, before alignment."""
     overlap_after: Mapping[int, float]
+    """The same after the affine motion."""
     overall_overlap: float
-    """Dice of all shared labels together, after alignment."""
+    """Dice of all shared labels together, after the affine motion."""
     covered_labels: float
     """Share of the target's shared labels inside the template's field of view."""
     covered_grid: float
@@ -42,6 +44,15 @@ class AlignmentReport:
     scales: tuple[float, float, float]
     """Singular values of the linear part, largest first."""
     seconds: float
+    overlap_deformed: float = 0.0
+    """Dice of all shared labels together, after the displacement that follows the affine motion."""
+    deformation_mm: tuple[float, float] = (0.0, 0.0)
+    """Typical (median where anything moves) and largest length of that displacement; zeros where it brought nothing."""
+
+    def deformed(self, overlap: float, displacement: Displacement | None, seconds: float) -> AlignmentReport:
+        """The report of the whole alignment."""
+        moved = (displacement.typical_mm, displacement.largest_mm) if displacement else (0.0, 0.0)
+        return replace(self, overlap_deformed=overlap, deformation_mm=moved, seconds=seconds)
 
     def as_dict(self) -> dict[str, object]:
         """JSON form for the manifest."""
@@ -51,6 +62,8 @@ class AlignmentReport:
             "dice_before": {str(k): round(v, 4) for k, v in self.overlap_before.items()},
             "dice_after": {str(k): round(v, 4) for k, v in self.overlap_after.items()},
             "dice_overall": round(self.overall_overlap, 4),
+            "dice_deformed": round(self.overlap_deformed, 4),
+            "deformation_mm": [round(mm, 2) for mm in self.deformation_mm],
             "covered_labels": round(self.covered_labels, 4),
             "covered_grid": round(self.covered_grid, 4),
             "rotation_deg": round(self.rotation_deg, 3),
@@ -67,6 +80,8 @@ class AlignmentReport:
         )
         return (
             f"template aligned in {self.seconds:.1f} s: Dice {self.overall_overlap:.2f} over shared labels ({per_label}), "
+            f"{self.overlap_deformed:.2f} after displacing tissue by {self.deformation_mm[0]:.1f} mm "
+            f"(at most {self.deformation_mm[1]:.1f}), "
             f"{100 * self.covered_labels:.0f} % of them and {100 * self.covered_grid:.0f} % of the grid covered"
         )
 
@@ -101,6 +116,13 @@ def alignment_report(
         scales=scales,
         seconds=0.0,
     )
+
+
+def overall_overlap(target: LabelMap, aligned: LabelMap, covered: NDArray[np.bool_], matched: Mapping[int, int]) -> float:
+    """Dice of all shared labels together, over the covered voxels of the target's grid."""
+    thinned, _ = _thinned(target.geometry)
+    wanted = _in_template_values(target.voxels[thinned], matched)
+    return _dice(wanted, aligned.voxels[thinned], covered[thinned], sorted(set(matched.values())))[1]
 
 
 def _thinned(grid: Geometry) -> tuple[tuple[slice, slice, slice], Geometry]:

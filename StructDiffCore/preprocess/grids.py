@@ -22,17 +22,23 @@ OnGrid = TypeVar("OnGrid", Volume, LabelMap)
 
 
 def resample_volume(
-    volume: Volume, geometry: Geometry, outside: float = AIR_HU, to_source: ArrayLike | None = None, antialias: bool = True
+    volume: Volume,
+    geometry: Geometry,
+    outside: float = AIR_HU,
+    to_source: ArrayLike | None = None,
+    antialias: bool = True,
+    displaced: tuple[NDArray, Geometry] | None = None,
 ) -> Volume:
     """The image on another grid by linear interpolation; ``outside`` HU where it has no voxels.
 
-    ``to_source``: 4x4 matrix from the new grid's world to the volume's world (RAS+, mm), identity if None.
+    ``to_source``: 4x4 matrix from the new grid's world to the volume's world (RAS+, mm), identity if None; ``displaced``:
+    displacement (3, a, b, c) in mm (RAS+) with its grid, applied before the matrix.
     A coarser grid is preceded by a Gaussian as wide as its voxels, unless ``antialias`` is off.
     """
     if to_source is None and volume.geometry.same_as(geometry):
         return Volume(volume.voxels, geometry)
     voxels = _smoothed_for(volume, geometry) if antialias else volume.voxels
-    return Volume(resampled(voxels, volume.geometry, geometry, sitk.sitkLinear, outside, to_source), geometry)
+    return Volume(resampled(voxels, volume.geometry, geometry, sitk.sitkLinear, outside, to_source, displaced), geometry)
 
 
 def _smoothed_for(volume: Volume, geometry: Geometry) -> NDArray[np.float32]:
@@ -47,17 +53,21 @@ def _smoothed_for(volume: Volume, geometry: Geometry) -> NDArray[np.float32]:
 
 
 def resample_labels(
-    label_map: LabelMap, geometry: Geometry, to_source: ArrayLike | None = None, smooth: bool = False
+    label_map: LabelMap,
+    geometry: Geometry,
+    to_source: ArrayLike | None = None,
+    smooth: bool = False,
+    displaced: tuple[NDArray, Geometry] | None = None,
 ) -> LabelMap:
     """The mask on another grid; background where it has no voxels.
 
     Nearest neighbour keeps thin labels best; ``smooth`` (the label with the largest linearly interpolated share) gives
-    rounder surfaces on a finer grid. ``to_source`` as in ``resample_volume``.
+    rounder surfaces on a finer grid. ``to_source`` and ``displaced`` as in ``resample_volume``.
     """
     if to_source is None and label_map.geometry.same_as(geometry):
         return LabelMap(label_map.voxels, geometry, label_map.scheme)
     interpolator = sitk.sitkLabelLinear if smooth else sitk.sitkNearestNeighbor
-    voxels = resampled(label_map.voxels, label_map.geometry, geometry, interpolator, 0, to_source)
+    voxels = resampled(label_map.voxels, label_map.geometry, geometry, interpolator, 0, to_source, displaced)
     return LabelMap(voxels, geometry, label_map.scheme)
 
 

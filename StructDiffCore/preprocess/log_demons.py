@@ -25,7 +25,9 @@ FLUID_MM, ELASTIC_MM = 8.0, 4.0
 DAMPING = 0.2
 
 
-def log_demons(fixed: Sequence[Field], moving: Sequence[Field], seen: Field, step_mm: float, margin_mm: float) -> Field:
+def log_demons(
+    fixed: Sequence[Field], moving: Sequence[Field], seen: Field, step_mm: float, margin_mm: float, rounds: int = ROUNDS
+) -> Field:
     """Velocity (3, a, b, c) in mm with ``moving(y + exp(velocity)(y))`` near ``fixed(y)``.
 
     ``fixed`` and ``moving``: one signed distance map (a, b, c) in mm per label on a grid of ``step_mm``; ``seen`` (a, b, c)
@@ -33,7 +35,7 @@ def log_demons(fixed: Sequence[Field], moving: Sequence[Field], seen: Field, ste
     """
     velocity = np.zeros((3, *seen.shape), np.float32)
     index = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in seen.shape], indexing="ij"))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         there = index + exponential(velocity, step_mm, SQUARINGS) / np.float32(step_mm)
         force = _force(fixed, [map_coordinates(one, there, order=1, mode="nearest") for one in moving], seen, step_mm)
         velocity = velocity + _smoothed(force, FLUID_MM / step_mm)
