@@ -75,7 +75,8 @@ class Bench:
             asked = SynthesisSettings(steps=self.settings.steps, temperature=self.settings.temperature, ssv="off")
             image, clean = row_named(row)(case, prepared, self.system, asked, seed)
         made = case.truth if row == "truth" else Look(Scan(image, case.target), case.trees, patch_seed=2)
-        scores = look_scores(made, case.truth, case.repeat)
+        parts = per_part(made, case.truth, case.repeat, peaks=not case.judged)
+        scores = look_scores(made, case.truth, parts)
         octants: Octants = {}
         if case.judged:
             scores = {**self._obedience(case, prepared, image), **scores, **_against_clean(case, prepared, clean)}
@@ -88,7 +89,6 @@ class Bench:
             "processor seconds": cost.cpu_seconds,
             "peak GiB": cost.peak_gib,
         }
-        parts = per_part(made, case.truth, case.repeat)
         return Result(case.name, case.domain, row, {**scores, **price}, parts, octants), image
 
     def _obedience(self, case: Case, prepared: Prepared, image: Volume) -> Scores:

@@ -24,25 +24,28 @@ PEAK_RESOLUTION_MM = 0.125
 Labels = dict[str, dict[str, float]]
 
 
-def look_scores(made: Look, reference: Look, again: Look | None = None) -> Scores:
-    """HU, noise and edges of ``made`` against a reference in the same look (its anatomy may differ).
-
-    ``again``: the reference's heart rendered once more, which says how far two true renderings lie apart.
-    """
-    return {
-        **_hu_scores(per_part(made, reference, again)),
-        **_unlabelled(made, reference),
-        **_noise(made, reference),
-        **_edges(made, reference),
-    }
+def look_scores(made: Look, reference: Look, parts: Labels) -> Scores:
+    """HU, noise and edges of ``made`` against a reference in the same look (its anatomy may differ); ``parts``: ``per_part``."""
+    return {**_hu_scores(parts), **_unlabelled(made, reference), **_noise(made, reference), **_edges(made, reference)}
 
 
-def per_part(made: Look, reference: Look, again: Look | None = None) -> Labels:
-    """Median and IQR (HU) of every shared part beside the reference's, their Wasserstein distance, the tolerance and, where both
-    show it, the distance of the gradient's peak from the mask.
+def per_part(made: Look, reference: Look, again: Look | None = None, peaks: bool = False) -> Labels:
+    """Median and IQR (HU) of every shared part beside the reference's, their Wasserstein distance and the tolerance.
+
+    ``again``: the reference's heart rendered once more, which says how far two true renderings lie apart. ``peaks``: also how far
+    the gradient's peak lies from the mask.
     """
     shared = [value for value in made.intensities if value in reference.intensities]
-    return {made.parts.names[value]: _row(value, made, reference, again) for value in shared}
+    found = {made.parts.names[value]: _row(value, made, reference, again) for value in shared}
+    for value in shared if peaks else ():
+        found[made.parts.names[value]] |= _peaks(value, made, reference)
+    return found
+
+
+def _peaks(value: int, made: Look, reference: Look) -> dict[str, float]:
+    if value not in made.peaks_mm or value not in reference.peaks_mm:
+        return {}
+    return {"edge distance mm": made.peaks_mm[value], "reference edge distance mm": reference.peaks_mm[value]}
 
 
 def _row(value: int, made: Look, reference: Look, again: Look | None) -> dict[str, float]:
@@ -61,8 +64,6 @@ def _row(value: int, made: Look, reference: Look, again: Look | None) -> dict[st
     row |= {"floor HU": floor} if known else {}
     if value in made.parts.thin:
         row["tolerance HU"] = max(THIN_TOLERANCE_HU, FLOOR_FACTOR * floor) if known else THIN_TOLERANCE_HU
-    if value in made.peaks_mm and value in reference.peaks_mm:
-        row |= {"edge distance mm": made.peaks_mm[value], "reference edge distance mm": reference.peaks_mm[value]}
     return row
 
 

@@ -12,7 +12,7 @@ from StructDiffCore.evaluation.look import Look, Scan
 from StructDiffCore.evaluation.obedience import agreement, controls, fidelity, small_vessel_recall
 from StructDiffCore.evaluation.paired import comparisons
 from StructDiffCore.evaluation.realism import realism_scores
-from StructDiffCore.evaluation.rows import row_named
+from StructDiffCore.evaluation.rows import calls_of, row_named
 from StructDiffCore.measures.gradient_peak import peak_distances
 from StructDiffCore.measures.realism import kernel_distance
 from StructDiffCore.models.conditioning import ConditionMaps
@@ -135,6 +135,19 @@ def test_nulled_inputs_are_null_and_the_others_stay():
 def test_unknown_rows_are_refused(name):
     with pytest.raises(StructDiffError, match="unknown row"):
         row_named(name)
+
+
+def test_network_calls_are_told_by_the_rows_name():
+    rows = {
+        "truth": 0,
+        "renderer": 0,
+        "one call": 1,
+        "structdiff": 10,
+        "structdiff@4": 4,
+        "structdiff@4:heun": 7,
+        "without codes": 10,
+    }
+    assert {row: calls_of(row, 10) for row in rows} == rows
 
 
 def test_a_stopped_evaluation_goes_on_with_its_answers(tmp_path):

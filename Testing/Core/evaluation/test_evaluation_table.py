@@ -23,15 +23,19 @@ def a_scan(blood_hu=400.0, noise_hu=20.0):
     return Look(Scan(Volume(hu + noise, GEOMETRY), LabelMap(labels, GEOMETRY, CARDIAC)))
 
 
+def compared(made, reference):
+    return look_scores(made, reference, per_part(made, reference))
+
+
 def test_a_scan_against_itself_has_no_error():
-    scores = look_scores(a_scan(), a_scan())
+    scores = compared(a_scan(), a_scan())
     assert scores["median error thick HU"] == 0
     assert scores["noise ratio"] == pytest.approx(1)
     assert scores["edge ratio"] == pytest.approx(1)
 
 
 def test_wrong_blood_and_half_the_noise_are_seen():
-    scores = look_scores(a_scan(blood_hu=460, noise_hu=10), a_scan())
+    scores = compared(a_scan(blood_hu=460, noise_hu=10), a_scan())
     assert scores["median error thick HU"] == pytest.approx(30, abs=2)  # 60 HU off in one label of two
     assert scores["noise ratio"] == pytest.approx(0.5, abs=0.08)
 
@@ -40,6 +44,13 @@ def test_hu_per_label_stands_beside_the_references():
     row = per_part(a_scan(blood_hu=460), a_scan())["left ventricle"]
     assert row["median HU"] - row["reference median HU"] == pytest.approx(60, abs=2)
     assert row["Wasserstein HU"] == pytest.approx(60, abs=2)
+
+
+def test_edges_stand_beside_the_references_where_they_are_asked_for():
+    scan = a_scan()
+    row = per_part(scan, scan, peaks=True)["left ventricle"]
+    assert row["edge distance mm"] == row["reference edge distance mm"] < 1
+    assert "edge distance mm" not in per_part(scan, scan)["left ventricle"]
 
 
 def results():
