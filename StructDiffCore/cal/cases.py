@@ -16,6 +16,7 @@ from StructDiffCore.io.files import read_pair, template_id
 from StructDiffCore.io.integrity import naming
 from StructDiffCore.io.manifest import MANIFEST, read_manifest
 from StructDiffCore.io.safe_paths import safe_path
+from StructDiffCore.io.synthetic_dataset import is_dataset, read_dataset
 
 DESCRIPTION = "dataset.json"
 """The file that makes a folder an MSD or nnU-Net data set."""
@@ -65,9 +66,14 @@ class PairFiles:
 
 
 def pairs_of(source: Path, section: str = "training") -> list[PairFiles]:
-    """All pairs of a source: a sample folder or a folder of them, a known data set, or a ``section`` of a data list."""
+    """All pairs of a source: a sample folder or a folder of them, a data set, or a ``section`` of a data list.
+
+    The files of a data set that ``structdiff synthesize-many`` wrote are held against their digests.
+    """
     if source.name == DESCRIPTION:  # its label values have the meaning that it gives them, as in the folder
         source = source.parent
+    if is_dataset(source):
+        return [_sample(folder) for folder in read_dataset(source).samples]
     if source.suffix.lower() == ".json":
         return _listed(source, section)
     if not source.is_dir():

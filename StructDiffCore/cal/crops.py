@@ -14,6 +14,7 @@ from StructDiffCore.segmentation.segmenter import windowed
 from StructDiffCore.training.crops import crop_start
 from StructDiffCore.training.seeds import numpy_generator
 
+from .made_pairs import MadePairs
 from .prepared import PreparedCase
 from .settings import PretrainSettings
 from .weights import ramp
@@ -34,6 +35,8 @@ class CropStream:
     thin_classes: tuple[int, ...]
     weighted: bool
     """Whether the pairs' confidence counts; else every voxel has weight 1."""
+    made: MadePairs | None = None
+    """Pairs that are made meanwhile; each counts as one case beside ``cases``."""
 
     def batches(self, first: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """Batches from step ``first`` of the stage on: this process's share of each."""
@@ -43,8 +46,9 @@ class CropStream:
 
     def crop(self, sample: int) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.float16]]:
         """Image in HU, class numbers and confidences of one crop; what lies outside the scan is air that nobody trusts."""
-        rng = numpy_generator(self.settings.seed, "crop", self.stage, sample)
-        case = self.cases[int(rng.integers(len(self.cases)))]
+        rng = self._generator(sample)
+        number = self._drawn(sample, rng)
+        case = self.cases[number] if number >= 0 or self.made is None else self.made.case(-1 - number)
         edge, shape = self.settings.crop, case.image.shape
         positions = case.positions[number] if (number := self._class_to_centre(case, rng)) else np.zeros((0, 3), np.int32)
         padded = np.maximum(shape, edge)
@@ -53,6 +57,24 @@ class CropStream:
         trust = case.trust
         known = np.ones(shape, np.float16)[box] if trust is None else trust[box]
         return _filled(case.image[box], edge, AIR_HU), _filled(case.classes[box], edge, 0), _filled(known, edge, 0)
+
+    def made_pair(self, sample: int) -> int | None:
+        """The made pair that a crop comes from; None where it comes from ``cases``. Reads nothing."""
+        number = self._drawn(sample, self._generator(sample))
+        return None if number >= 0 else -1 - number
+
+    def samples(self, step: int) -> range:
+        """The numbers of a step's crops, all processes together."""
+        return range(step * self.settings.batch, (step + 1) * self.settings.batch)
+
+    def _generator(self, sample: int) -> np.random.Generator:
+        return numpy_generator(self.settings.seed, "crop", self.stage, sample)
+
+    def _drawn(self, sample: int, rng: np.random.Generator) -> int:
+        """Place among ``cases``, or -1 - n for made pair n."""
+        window = range(0) if self.made is None else self.made.window(sample)
+        place = int(rng.integers(len(self.cases) + len(window)))
+        return place if place < len(self.cases) else -1 - window[place - len(self.cases)]
 
     def _class_to_centre(self, case: PreparedCase, rng: np.random.Generator) -> int:
         """A class of the case, thin ones as often as all others together; 0: anywhere."""

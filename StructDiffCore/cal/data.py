@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from StructDiffCore.domain import LabelScheme, StructDiffError
 from StructDiffCore.io.schemes import SHIPPED, load_scheme
 
 from .cases import PairFiles, pairs_of
+from .made_pairs import MadePairs
+from .pair_plan import PairPlan, is_plan
 from .prepared import PreparedCase, learnt_values, prepared
 from .settings import PretrainSettings, StageSettings
-from .splits import held_out, refuse_kin, refuse_shared_patients, without_kin
+from .splits import held_out, refuse_kin, refuse_shared_patients, refuse_templates, without_kin
 from .trust_report import trust_summary, words_on_trust
 
 PREPARED = "prepared"
@@ -31,10 +33,17 @@ class Stage:
     weighted: bool
     """Whether confidence counts: in pre-training, if it is asked for."""
     cases: tuple[PreparedCase, ...]
+    made: MadePairs | None = None
+    """Pairs that are made while the stage runs."""
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What is known of every pair, those made so far included."""
+        return [*(case.note for case in self.cases), *(self.made.record.read().values() if self.made else ())]
 
     def trust(self, scheme: LabelScheme) -> dict[str, Any]:
         """What the confidence maps do, by class of ``scheme``; empty where none counts."""
-        return trust_summary([case.note for case in self.cases], scheme) if self.weighted else {}
+        return trust_summary(self.notes, scheme) if self.weighted else {}
 
 
 @dataclass(frozen=True)
@@ -54,16 +63,26 @@ class TrainingData:
         digest = hashlib.sha256()
         for cases in (*(stage.cases for stage in self.stages), self.validation):
             digest.update("\n".join([*(case.note["digest"] for case in cases), ""]).encode())
+        for stage in self.stages:
+            digest.update((stage.made.identity if stage.made else "").encode())
         return digest.hexdigest()
 
     def summary(self) -> dict[str, Any]:
         """For the run's folder: which pairs, and what their confidence maps do; JSON-able."""
         stages = [
-            {"stage": one.name, "weighted": one.weighted, "pairs": len(one.cases), "weights": one.trust(self.scheme)}
+            {"stage": one.name, "weighted": one.weighted, "pairs": len(one.notes), "weights": one.trust(self.scheme)}
             for one in self.stages
         ]
         held_out = [case.files.id for case in self.validation]
-        return {"scheme": self.scheme.name, "stages": stages, "held_out": held_out, "hash": self.hash, "notes": list(self.notes)}
+        return {"scheme": self.scheme.name, "stages": stages, "held_out": held_out, "hash": self.hash, "notes": self.words()}
+
+    def words(self) -> list[str]:
+        """What a person should know by now; of pairs made on the fly, all that were made so far."""
+        words = list(self.notes)
+        for stage in self.stages:
+            if stage.made is not None:
+                words += [*stage.made.words(), *words_on_trust(stage.trust(self.scheme))]
+        return words
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,8 @@ class Listed:
     validation: list[PairFiles]
     own_validation: bool
     """Whether the held-out cases are a fold of the last stage's."""
+    plans: tuple[PairPlan, ...] = ()
+    """What synthetic pairs are made by while the training runs."""
 
     @property
     def count(self) -> int:
@@ -84,20 +105,35 @@ class Listed:
 
 def listed(settings: PretrainSettings, base: Path) -> Listed:
     """Find all pairs (paths relative to ``base``) and split them; refuses a list that leaks a patient and too few patients."""
-    scheme = load_scheme(settings.scheme if settings.scheme in SHIPPED else base / settings.scheme)
+    scheme = scheme_of(settings, base)
     learnt_values(settings, scheme)
-    stages = {kind: _found(stage.sources, base) for kind in STAGES if (stage := getattr(settings, kind)).steps}
+    plans = tuple(PairPlan.read(base / source) for source in settings.synthetic.sources if is_plan(base / source))
+    synthetic = tuple(source for source in settings.synthetic.sources if not is_plan(base / source))
+    sources = {"synthetic": synthetic, "real": settings.real.sources}
+    stages = {kind: _found(sources[kind], base) for kind in STAGES if getattr(settings, kind).steps}
     last = list(stages)[-1]
     validation = _found(settings.validation, base, "validation")
     if settings.validation:
         refuse_shared_patients([pair for pairs in stages.values() for pair in pairs], validation)
     elif settings.folds:
         stages[last], validation = held_out(stages[last], settings.folds, settings.fold, settings.seed)
-    return Listed(scheme, stages, validation, not settings.validation)
+    return Listed(scheme, stages, validation, not settings.validation, plans)
 
 
-def read_all(found: Listed, settings: PretrainSettings, out: Path) -> Generator[tuple[int, int], None, TrainingData]:
-    """Read, check and prepare every pair under ``out``; yields (done, total); refuses kin across the split and absent labels."""
+def scheme_of(settings: PretrainSettings, base: Path) -> LabelScheme:
+    """The scheme of the files: shipped, or a file relative to ``base``."""
+    return load_scheme(settings.scheme if settings.scheme in SHIPPED else base / settings.scheme)
+
+
+def read_all(
+    found: Listed, settings: PretrainSettings, out: Path, made: MadePairs | None = None
+) -> Generator[tuple[int, int], None, TrainingData]:
+    """Read, check and prepare every pair under ``out``; yields (done, total); refuses kin across the split and absent labels.
+
+    ``made``: the pairs of ``found.plans``.
+    """
+    if found.plans and made is None:
+        raise StructDiffError("pairs made by a plan need the process that makes them", "run structdiff pretrain")
     place, total = out / PREPARED, found.count
     place.mkdir(parents=True, exist_ok=True)
     done: list[PreparedCase] = []
@@ -110,7 +146,9 @@ def read_all(found: Listed, settings: PretrainSettings, out: Path) -> Generator[
     stages = []
     for kind, pairs in found.stages.items():
         yield from cases(pairs, kind == "synthetic")
-        stages.append(_stage(kind, tuple(done[-len(pairs) :]), settings))
+        ours = tuple(done[len(done) - len(pairs) :])
+        weighted = kind == "synthetic" and settings.confidence.weighs
+        stages.append(Stage(STAGES[kind], getattr(settings, kind), weighted, ours, made if kind == "synthetic" else None))
     yield from cases(found.validation, False)
     validation = tuple(done[found.count - len(found.validation) :])
     _clear_others(place, done)
@@ -127,19 +165,18 @@ def _checked(
         kept = without_kin(stage.cases, validation) if found.own_validation else list(stage.cases)
         if len(kept) < len(stage.cases):
             notes.append(f"{len(stage.cases) - len(kept)} synthetic pairs descend from held-out cases and are left out")
-        if not kept:
+        if not kept and stage.made is None:
             raise StructDiffError(
                 f"all pairs of the {stage.name} descend from held-out cases", "add pairs made from other scans, or lower folds"
             )
-        stages[number] = stage = Stage(stage.name, stage.settings, stage.weighted, tuple(kept))
-        notes += words_on_trust(stage.trust(learnt))
+        stages[number] = stage = replace(stage, cases=tuple(kept))
         refuse_kin(stage.cases, validation)
-        _refuse_absent(stage, settings, found.scheme)
+        if stage.made is None:
+            notes += words_on_trust(stage.trust(learnt))
+            refuse_absent(stage, settings, learnt)
+        else:
+            refuse_templates(stage.made.kin, validation)
     return TrainingData(learnt, tuple(stages), validation, tuple(notes))
-
-
-def _stage(kind: str, cases: tuple[PreparedCase, ...], settings: PretrainSettings) -> Stage:
-    return Stage(STAGES[kind], getattr(settings, kind), kind == "synthetic" and settings.confidence.weighs, cases)
 
 
 def _found(sources: Sequence[str], base: Path, section: str = "training") -> list[PairFiles]:
@@ -149,14 +186,14 @@ def _found(sources: Sequence[str], base: Path, section: str = "training") -> lis
     return found
 
 
-def _refuse_absent(stage: Stage, settings: PretrainSettings, scheme: LabelScheme) -> None:
-    """A label that no pair shows would be unlearnt, since its voxels pass for background."""
+def refuse_absent(stage: Stage, settings: PretrainSettings, learnt: LabelScheme) -> None:
+    """A label of ``learnt`` that no pair shows would be unlearnt, since its voxels pass for background."""
     if settings.absent == "allow":
         return
-    for number, value in enumerate(learnt_values(settings, scheme), start=1):
-        if not any(case.note["voxels"].get(str(number)) for case in stage.cases):
+    for number, label in enumerate(learnt.labels, start=1):
+        if not any(note["voxels"].get(str(number)) for note in stage.notes):
             raise StructDiffError(
-                f"label {value} ({scheme[value].name}) occurs in none of the {len(stage.cases)} cases of the {stage.name}, "
+                f"label {label.value} ({label.name}) occurs in none of the {len(stage.notes)} cases of the {stage.name}, "
                 "which would unlearn it",
                 "list the labels to learn under 'labels', or set absent: allow",
             )

@@ -70,7 +70,7 @@ class PreparedCase:
 
 def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> PreparedCase:
     """Read, check and resample one pair into ``place``, unless that was done already; refuses whatever is wrong with it."""
-    trust = _trust_file(files, settings) if weighted else None
+    trust = wanted_trust(files, settings) if weighted else None
     return prepared_as(_key(files, settings, trust), files, place, settings, scheme, trust)
 
 
@@ -153,7 +153,7 @@ def _trust(source: TrustFile, pair: ImageMaskPair, grid: Geometry, settings: Pre
     return np.clip(around, 0, 1).astype(np.float16)
 
 
-def _trust_file(files: PairFiles, settings: PretrainSettings) -> TrustFile | None:
+def wanted_trust(files: PairFiles, settings: PretrainSettings) -> TrustFile | None:
     """The pair's map; None where none is asked for, or a missing one means trust."""
     if not settings.confidence.weighs:
         return None

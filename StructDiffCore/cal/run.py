@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.segmentation.fit import FitStep, Objective, class_weights, fit_steps
 from StructDiffCore.segmentation.segmenter import Segmenter
@@ -24,6 +25,8 @@ from .crops import CropStream
 from .data import Listed, Stage, TrainingData, read_all
 from .log import RunLog
 from .losses import ConfidenceLoss
+from .made_pairs import MadePairs
+from .making import Making
 from .settings import PretrainSettings, StageSettings
 from .validation import Score, validate
 from .weights import ramp
@@ -38,21 +41,25 @@ class Progress:
     """What a pipeline shows."""
 
     stage: str
-    """'reading pairs', 'pre-training' or 'fine-tuning'."""
+    """'reading pairs', 'making pairs', 'pre-training' or 'fine-tuning'."""
     done: int
     total: int
     loss: float | None = None
     score: Score | None = None
     note: str = ""
     """Something a person should know."""
+    least_s: float | None = None
+    """Seconds that the pairs still to be made will take, where the training waits for them."""
 
 
-def read_pairs(settings: PretrainSettings, found: Listed, out: Path) -> Generator[Progress, None, TrainingData]:
-    """Read, check and prepare all pairs in ``out``; returns what ``run_pretraining`` needs.
+def read_pairs(
+    settings: PretrainSettings, found: Listed, out: Path, made: MadePairs | None = None
+) -> Generator[Progress, None, TrainingData]:
+    """Read, check and prepare all pairs in ``out``; returns what ``run_pretraining`` needs. ``made``: pairs of the plans.
 
     To be done before ``device_of`` starts further processes: these find everything prepared, and a refusal leaves none behind.
     """
-    reading = read_all(found, settings, out)
+    reading = read_all(found, settings, out, made)
     while True:
         try:
             done, total = next(reading)
@@ -119,6 +126,9 @@ class Run:
                     done = first + stage.settings.steps
                 first += stage.settings.steps
         finally:
+            for stage in self.data.stages:
+                if stage.made is not None:
+                    stage.made.close()
             if log is not None:
                 log.close()
 
@@ -134,9 +144,11 @@ class Run:
         """The rest of a stage after ``done`` steps of the run; ``first`` of them were made before it."""
         if done == first and first:
             self._begin_again()
+        stream = CropStream(stage.name, stage.cases, self.settings, stage.settings.steps, self.thin, stage.weighted, stage.made)
+        making = Making(stream, stage, self.data.scheme, self.settings, self.device)
+        yield from self._waited(making, done - first, done)
         if log is not None and done == first:
-            log.line(done, {"stage": stage.name, "pairs": len(stage.cases), "weights": stage.trust(self.data.scheme)})
-        stream = CropStream(stage.name, stage.cases, self.settings, stage.settings.steps, self.thin, stage.weighted)
+            log.line(done, {"stage": stage.name, "pairs": len(stage.notes), "weights": stage.trust(self.data.scheme)})
         batches = stream.batches(done - first, self.device.rank, self.device.world_size)
 
         def set_rate(index: int) -> None:
@@ -149,11 +161,26 @@ class Run:
             score = self._kept(stage, step, end)
             if log is not None:
                 self._logged(log, stage, step, first, score)
+            left = making.seconds_left()
             try:
-                yield Progress(stage.name, step.index, self.settings.total_steps, step.loss, score)
+                yield Progress(stage.name, step.index, self.settings.total_steps, step.loss, score, least_s=left)
             except GeneratorExit:
                 self._save(step.index)
                 raise
+            if step.index < end:
+                yield from self._waited(making, step.index - first, step.index)
+        if self.writes and stage.made is not None:
+            write_text(self.out / SUMMARY, json.dumps(self.data.summary(), indent=2) + "\n")
+
+    def _waited(self, making: Making, step: int, done: int) -> Iterator[Progress]:
+        """Wait for the pairs of a step; what was learnt before survives a failure of their making."""
+        try:
+            for now, total, note in making.waited(step):
+                yield Progress("making pairs", now, total, note=note, least_s=making.seconds_left())
+        except (GeneratorExit, StructDiffError):
+            if done:
+                self._save(done)
+            raise
 
     def _begin_again(self) -> None:
         """Fine-tuning starts from the averaged weights of the pre-training, with an optimiser that remembers nothing."""

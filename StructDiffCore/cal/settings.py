@@ -19,7 +19,8 @@ class StageSettings:
     """One stage: where its pairs come from and how long it learns from them."""
 
     sources: tuple[str, ...] = ()
-    """Folders of samples or of a known data set, or data lists (.json); relative to the settings file."""
+    """Folders of samples or of a known data set, data lists (.json), or plans (.yaml) to make synthetic pairs by, in any number;
+    relative to the settings file."""
     steps: int = 0
     """Optimiser steps."""
     learning_rate: float = 1e-3
@@ -68,6 +69,26 @@ class ConfidenceSettings:
 
 
 @dataclass(frozen=True)
+class CacheSettings:
+    """How many of the pairs that a plan makes lie on the disk at a time, and how long each is used."""
+
+    pairs: int = 16
+    """Most pairs on disk: those in use, one made ahead, one about to leave."""
+    gigabytes: float = 8.0
+    """Most room for them; what comes first counts. The volume being made takes some more meanwhile."""
+    uses: int = 64
+    """Crops per new pair: each is drawn about so often before it is replaced (less where folders are sources too)."""
+
+    def __post_init__(self) -> None:
+        _refuse_wrong_kinds(self)
+        if self.pairs < 3 or not self.gigabytes > 0 or self.uses < 1:
+            raise StructDiffError(
+                f"cache.pairs is {self.pairs}, cache.gigabytes {self.gigabytes}, cache.uses {self.uses}",
+                "give 3 pairs or more, gigabytes above 0 and 1 use or more",
+            )
+
+
+@dataclass(frozen=True)
 class PretrainSettings:
     """One segmenter: pre-trained on synthetic pairs, fine-tuned on real ones."""
 
@@ -99,6 +120,8 @@ class PretrainSettings:
     """Share of crops centred on a voxel of a label drawn among those present, thin ones as often as all others together."""
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
     """How confidence maps are read."""
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    """How pairs made on the fly are kept."""
     thin_weight: float = 5.0
     """Cross-entropy weight of thin labels."""
     cldice_weight: float = 0.2
@@ -203,7 +226,12 @@ class PretrainSettings:
         return cls.from_dict(content)
 
 
-_PARTS: dict[str, Any] = {"synthetic": StageSettings, "real": StageSettings, "confidence": ConfidenceSettings}
+_PARTS: dict[str, Any] = {
+    "synthetic": StageSettings,
+    "real": StageSettings,
+    "confidence": ConfidenceSettings,
+    "cache": CacheSettings,
+}
 
 
 def _refuse_wrong_kinds(settings: Any) -> None:

@@ -42,6 +42,16 @@ def refuse_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedCa
             raise _leak(f"the pair or template {name}", owner[name], case.files)
 
 
+def refuse_templates(templates: frozenset[str], validation: Sequence[PreparedCase]) -> None:
+    """Refuse a plan with a held-out case among its ``templates`` (digests)."""
+    for case in validation:
+        if case.kin & templates:
+            raise StructDiffError(
+                f"the validation case {case.files.id} is a template of the plan, or made from one",
+                "leave that template out of the plan, or name other validation sources",
+            )
+
+
 def without_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedCase]) -> list[PreparedCase]:
     """The learning cases without the synthetic children of held-out ones, which a fold takes with it."""
     known = {name for case in validation for name in case.kin}

@@ -6,7 +6,27 @@ from argparse import ArgumentParser
 
 PRETRAIN = (
     "train a segmenter: on synthetic pairs by confidence, then on real ones (CAL)",
-    "  structdiff pretrain cal.yaml --out runs/segmenter\n  structdiff pretrain cal.yaml --out runs/segmenter --resume",
+    "  structdiff pretrain cal.yaml --out runs/segmenter\n"
+    "  structdiff pretrain cal.yaml --out runs/segmenter --resume\n\n"
+    "cal.yaml (paths count from it; a whole one: Testing/Examples/pretrain.yaml):\n"
+    "  synthetic:                        # stage 1, weighted by confidence\n"
+    "    sources: [hearts, more, plan.yaml]   # any number: what synthesize or synthesize-many wrote, data lists, plans\n"
+    "    steps: 4000\n"
+    "  real: {sources: [real.json], steps: 1000}           # stage 2, every voxel with weight 1\n"
+    "  confidence: {kind: confidence}    # the calibrated map, else the standard deviation (the default), or\n"
+    "  confidence: {kind: deviation_hu, tolerance_hu: 50}  # the standard deviation through the error function\n"
+    "  confidence: {kind: none}                            # every voxel with weight 1: the plain loss\n"
+    "  confidence: {kind: 'file:truth.nii.gz'}             # a map in [0, 1] of your own beside each image, or\n"
+    "  confidence: {kind: 'file:../maps/{id}.nii.gz'}      # anywhere; {id}: the pair's, such as hearts/sample-000\n"
+    "  cache: {pairs: 16, gigabytes: 8, uses: 64}          # of a plan's pairs: most on disk, crops before one is replaced\n"
+    "What the weights change, class by class: OUT/data.json. The same steps with kind confidence and kind none compare CAL with\n"
+    "the plain loss.\n\n"
+    "plan.yaml (pairs are made beside the training; as for synthesize-many, whose plans may be given as they are):\n"
+    "  references: [heart.seg.nrrd]      # a new mask for every pair (structdiff masks), or\n"
+    "  masks: [new_hearts]               # folders of masks, files or patterns\n"
+    "  templates: [digital-heart, {name: ct1, image: ct1.nii.gz, mask: ct1_mask.nii.gz}]\n"
+    "  seed: 0\n"
+    "  settings: {preset: quick, scheme: cardiac}",
 )
 PREDICT = (
     "write the masks that a trained segmenter sees in CT volumes",

@@ -39,7 +39,11 @@ class BatchPlan:
     @classmethod
     def read(cls, path: Path) -> BatchPlan:
         """The plan in a file; paths in it count from the file's folder. Refuses what it does not understand."""
-        content = _content(path)
+        return cls.of(plan_content(path), path)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any], path: Path) -> BatchPlan:
+        """The plan of a table that was read from ``path``."""
         unknown = sorted(set(map(str, content)) - set(KNOWN))
         if unknown:
             raise StructDiffError(f"{path} has unknown entries {unknown}", f"use only {', '.join(KNOWN)}")
@@ -51,7 +55,8 @@ class BatchPlan:
         return cls(pairs, samples, seed, _settings(content.get("settings"), path.parent))
 
 
-def _content(path: Path) -> Mapping[str, Any]:
+def plan_content(path: Path) -> Mapping[str, Any]:
+    """The table in a YAML or JSON file; refuses what is none."""
     import yaml
 
     try:

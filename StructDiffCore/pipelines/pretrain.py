@@ -26,16 +26,20 @@ def run(job: Job) -> Iterator[Event]:
     from StructDiffCore.cal.settings import PretrainSettings
     from StructDiffCore.cal.weights_files import WeightsFiles
 
+    from .pair_process import made_pairs
+
     config, out = config_path(job), out_folder(job)
     settings = PretrainSettings.read(config)
     chosen_device(job.device)
     _refuse_overwriting(out, out / CHECKPOINT, bool(job.settings.get("resume")))
-    data = yield from _shown(read_pairs(settings, listed(settings, config.parent), out), lambda: (out / CANCEL_FILE).exists())
+    found = listed(settings, config.parent)
+    made = made_pairs(found, settings, config.parent, out, job.device)
+    data = yield from _shown(read_pairs(settings, found, out, made), lambda: (out / CANCEL_FILE).exists())
     device = device_of(settings, job.device)
     with contextlib.closing(run_pretraining(settings, data, out, device)) as steps:  # type: ignore[type-var]
         yield from _shown(steps, lambda: any_process(device, (out / CANCEL_FILE).exists()))
     if device.rank == 0:
-        yield Event("finished", _told(WeightsFiles(out), data.notes))
+        yield Event("finished", _told(WeightsFiles(out), data.words()))
     else:
         yield Event("finished", {"summary": [], "rank": device.rank})
 
@@ -50,12 +54,14 @@ def _shown(steps: Iterator[Progress], cancelled: Callable[[], bool]) -> Generato
             return end.value
         if now.note:
             yield log(now.note)
-        clock = left.setdefault(now.stage, RemainingTime(done=now.done - 1))
+        clock = left.setdefault(now.stage, RemainingTime(done=max(0, now.done - 1)))
         more: dict[str, Any] = {"loss": now.loss}
         if now.score is not None:
             more["dice"] = now.score.mean
             yield log(f"step {now.done}: Dice {now.score.mean:.3f} on the held-out cases")
-        yield progress(now.stage, now.done, now.total, clock.tick(now.done, now.total), **more)
+        eta = clock.tick(now.done, now.total)
+        eta = eta if now.least_s is None else max(now.least_s, eta or 0.0)
+        yield progress(now.stage, now.done, now.total, eta, **more)
         if cancelled():
             raise StructDiffError(
                 f"cancelled by a file named {CANCEL_FILE} in the run's folder", "remove it and add --resume to go on", "cancelled"

@@ -13,6 +13,7 @@ from StructDiffCore.config.batch_plan import BatchPlan
 from StructDiffCore.config.messages import Event, Job, log, progress
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.atomic import write_text
+from StructDiffCore.io.synthetic_dataset import DATASHEET, DatasetSample, write_dataset
 
 from . import synthesize
 from .batch_job import BatchJob, batch_jobs
@@ -50,6 +51,9 @@ def run(job: Job) -> Iterator[Event]:
     (out / FAILED).unlink(missing_ok=True)
     tally = _Tally()
     yield from _all(jobs, ResultFolder(out), tally)
+    samples = [DatasetSample(one.sample, one.mask, one.template) for one in jobs if one.is_made]
+    if samples:
+        write_dataset(out, samples, len(tally.failed))
     if tally.failed and not (tally.made or tally.skipped):
         first = tally.failed[0]
         raise StructDiffError(f"every job failed, the first: {first['message']}", str(first["remedy"]), first["category"])
@@ -112,4 +116,5 @@ def _summary(tally: _Tally, out: Path) -> list[str]:
     lines = [f"{len(tally.made)} made, {tally.skipped} were there already, {len(tally.failed)} failed: {out}"]
     if tally.failed:
         lines.append(f"why: {out / FAILED}; run the same command again to try these again")
+    lines.append(f"what the data set holds: {out / DATASHEET}")
     return [*lines, "These volumes are synthetic: never use them as a patient's scan."]

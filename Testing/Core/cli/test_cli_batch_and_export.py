@@ -8,11 +8,13 @@ import shutil
 import numpy as np
 import pytest
 
+from StructDiffCore.cal.cases import pairs_of
 from StructDiffCore.config.batch_plan import BatchPlan
 from StructDiffCore.config.messages import Event
 from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.files import read_volume
+from StructDiffCore.io.synthetic_dataset import read_dataset
 from StructDiffCore.pipelines import synthesize_many
 from StructDiffCore.pipelines.batch_job import batch_jobs
 
@@ -95,6 +97,15 @@ def test_started_again_it_makes_only_what_is_missing(made, run):
     told = json.loads(out)
     assert (code, len(told["samples"]), told["skipped"], told["failed"]) == (0, 1, 1, [])
     assert (made / "out" / rows[0]["folder"] / "sample-000" / "image.nii.gz").stat().st_mtime_ns == before
+
+
+def test_a_finished_batch_is_a_described_data_set(made):
+    found = read_dataset(made / "out")
+    rows = json.loads((made / "out" / "plan.json").read_text())["jobs"]
+    assert [(one["mask"], one["seed"]) for one in found.told["samples"]] == [(row["mask"], row["seed"]) for row in rows]
+    assert found.told["templates"][0]["name"] == "ct"
+    assert len(pairs_of(made / "out")) == 2
+    assert "## Composition" in (made / "out" / "DATASHEET.md").read_text()
 
 
 def test_a_bad_pair_is_tried_three_times_and_stops_nothing(scene, plan, run, tmp_path, monkeypatch):
