@@ -201,7 +201,7 @@ def _controls(table: _Table) -> Iterator[Verdict]:
 def _look(table: _Table) -> Iterator[Verdict]:
     group = "2 look"
     name, apart = table.worst_part(_median_error, thin=False)
-    yield table.verdict(group, "median HU, worst large part", apart, None, LARGE_HU, name)
+    yield table.verdict(group, "median HU, worst large part or unlabelled tissue", apart, None, LARGE_HU, name)
     name, floor = table.worst_part(_floor, thin=False)
     yield table.verdict(group, "the same between two true renderings", floor, note=name)
     name, shares = table.worst_part(_over_tolerance, thin=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from StructDiffCore.domain import LabelMap, StructDiffError, Volume
 from StructDiffCore.measures.edges import Edge, edge_widths
 from StructDiffCore.measures.gradient_peak import peak_distances
-from StructDiffCore.measures.intensity import Intensity, intensities
+from StructDiffCore.measures.intensity import Intensity, intensity_of
 from StructDiffCore.measures.noise import NoiseModel, fit_noise
 from StructDiffCore.measures.patches import Patches, patches
 from StructDiffCore.vessels.graph import VesselGraph
@@ -21,6 +21,10 @@ from .parts import Parts
 
 MOST_VOXELS = 200_000
 """Sample of unlabelled voxels whose distributions are compared."""
+TISSUES = {"unlabelled lung": (-980.0, -600.0), "unlabelled fat": (-170.0, -30.0), "unlabelled soft tissue": (-10.0, 130.0)}
+"""Outside the labels tissue goes by its HU."""
+FEWEST_VOXELS = 500
+"""Of the sample, for a tissue to be compared."""
 PATCHES = 120
 """Most per tissue class."""
 
@@ -47,9 +51,18 @@ class Look:
         return Parts.of(self.scan.mask, self.trees)
 
     @cached_property
-    def intensities(self) -> dict[int, Intensity]:
-        """Median and quartiles per part."""
-        return intensities(self.scan.image.voxels, self.parts.voxels)
+    def samples(self) -> dict[str, NDArray[np.float32]]:
+        """HU of every part and of the unlabelled tissues."""
+        image, parts = self.scan.image.voxels, self.parts
+        labelled = {name: image[parts.voxels == value] for value, name in parts.names.items()}
+        hu = self.unlabelled
+        tissues = {name: hu[(hu > low) & (hu < high)] for name, (low, high) in TISSUES.items()}
+        return {**labelled, **{name: found for name, found in tissues.items() if found.size >= FEWEST_VOXELS}}
+
+    @cached_property
+    def intensities(self) -> dict[str, Intensity]:
+        """Median and quartiles of every sample."""
+        return {name: intensity_of(hu) for name, hu in self.samples.items()}
 
     @cached_property
     def unlabelled(self) -> NDArray[np.float32]:
@@ -70,9 +83,10 @@ class Look:
         return edge_widths(self.scan.image.voxels, self.scan.mask.voxels, self.spacing)
 
     @cached_property
-    def peaks_mm(self) -> dict[int, float]:
-        """Distance from the mask's surface to the steepest place, per label."""
-        return peak_distances(self.scan.image.voxels, self.scan.mask.voxels, self.spacing)
+    def peaks_mm(self) -> dict[str, float]:
+        """Distance from the mask's surface to the steepest place, per label that is one part."""
+        found = peak_distances(self.scan.image.voxels, self.scan.mask.voxels, self.spacing)
+        return {self.parts.names[value]: distance for value, distance in found.items() if value in self.parts.names}
 
     @cached_property
     def patches(self) -> Patches:

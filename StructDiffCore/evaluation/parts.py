@@ -26,8 +26,8 @@ class Parts:
 
     voxels: NDArray[np.int32]
     names: Mapping[int, str]
-    thin: frozenset[int]
-    """Values of the parts held to the tolerance of thin vessels."""
+    thin: frozenset[str]
+    """Names of the parts held to the tolerance of thin vessels."""
 
     @classmethod
     def of(cls, mask: LabelMap, trees: Iterable[VesselGraph] = ()) -> Parts:
@@ -42,7 +42,7 @@ class Parts:
         small = [value for value, count in counts.items() if count < FEWEST_VOXELS]
         voxels[np.isin(voxels, small)] = 0
         names = {int(v): _name(int(v), labels, thin) for v in counts if v and v not in small}
-        return cls(voxels, names, frozenset(value for value in names if value >= OFFSET))
+        return cls(voxels, names, frozenset(name for value, name in names.items() if value >= OFFSET))
 
 
 def _name(value: int, labels: Mapping[int, str], thin: Iterable[int]) -> str:

@@ -10,7 +10,7 @@ from scipy.stats import wasserstein_distance
 
 from StructDiffCore.measures.noise import NoiseModel
 
-from .look import Look
+from .look import TISSUES, Look
 
 Scores = dict[str, float]
 
@@ -30,51 +30,49 @@ def look_scores(made: Look, reference: Look, parts: Labels) -> Scores:
 
 
 def per_part(made: Look, reference: Look, again: Look | None = None, peaks: bool = False) -> Labels:
-    """Median and IQR (HU) of every shared part beside the reference's, their Wasserstein distance and the tolerance.
+    """Median and IQR (HU) of every shared part, and of unlabelled tissues, beside the reference's, their Wasserstein distance and
+    the tolerance.
 
     ``again``: the reference's heart rendered once more, which says how far two true renderings lie apart. ``peaks``: also how far
     the gradient's peak lies from the mask.
     """
-    shared = [value for value in made.intensities if value in reference.intensities]
-    found = {made.parts.names[value]: _row(value, made, reference, again) for value in shared}
-    for value in shared if peaks else ():
-        found[made.parts.names[value]] |= _peaks(value, made, reference)
+    shared = [name for name in made.intensities if name in reference.intensities]
+    found = {name: _row(name, made, reference, again) for name in shared}
+    for name in shared if peaks else ():
+        if name in made.peaks_mm and name in reference.peaks_mm:
+            found[name] |= {"edge distance mm": made.peaks_mm[name], "reference edge distance mm": reference.peaks_mm[name]}
     return found
 
 
-def _peaks(value: int, made: Look, reference: Look) -> dict[str, float]:
-    if value not in made.peaks_mm or value not in reference.peaks_mm:
-        return {}
-    return {"edge distance mm": made.peaks_mm[value], "reference edge distance mm": reference.peaks_mm[value]}
-
-
-def _row(value: int, made: Look, reference: Look, again: Look | None) -> dict[str, float]:
-    ours, theirs = made.intensities[value], reference.intensities[value]
-    pair = [look.scan.image.voxels[look.parts.voxels == value] for look in (made, reference)]
+def _row(name: str, made: Look, reference: Look, again: Look | None) -> dict[str, float]:
+    ours, theirs = made.intensities[name], reference.intensities[name]
+    apart = 0.0 if made is reference else float(wasserstein_distance(made.samples[name], reference.samples[name]))
     row = {
         "median HU": ours.median_hu,
         "reference median HU": theirs.median_hu,
         "IQR HU": ours.iqr_hu,
         "reference IQR HU": theirs.iqr_hu,
-        "Wasserstein HU": 0.0 if made is reference else float(wasserstein_distance(*pair)),
-        "thin": float(value in made.parts.thin),
+        "Wasserstein HU": apart,
+        "thin": float(name in made.parts.thin),
+        "labelled": float(name not in TISSUES),
     }
-    known = again is not None and value in again.intensities
-    floor = abs(again.intensities[value].median_hu - theirs.median_hu) if again is not None and known else float("nan")
-    row |= {"floor HU": floor} if known else {}
-    if value in made.parts.thin:
-        row["tolerance HU"] = max(THIN_TOLERANCE_HU, FLOOR_FACTOR * floor) if known else THIN_TOLERANCE_HU
+    repeated = None if again is None else again.intensities.get(name)
+    if repeated is not None:
+        row["floor HU"] = abs(repeated.median_hu - theirs.median_hu)
+    if name in made.parts.thin:
+        row["tolerance HU"] = max(THIN_TOLERANCE_HU, FLOOR_FACTOR * row.get("floor HU", 0.0))
     return row
 
 
 def _hu_scores(parts: Labels) -> Scores:
-    apart = {name: abs(row["median HU"] - row["reference median HU"]) for name, row in parts.items()}
-    thick, thin = ([name for name, row in parts.items() if row["thin"] == kind] for kind in (0, 1))
+    labelled = {name: row for name, row in parts.items() if row["labelled"]}
+    apart = {name: abs(row["median HU"] - row["reference median HU"]) for name, row in labelled.items()}
+    thick, thin = ([name for name, row in labelled.items() if row["thin"] == kind] for kind in (0, 1))
     return {
         "median error thick HU": _mean(apart[name] for name in thick),
         "median error thin HU": _mean(apart[name] for name in thin),
         "thin median error / tolerance": _most(apart[name] / parts[name]["tolerance HU"] for name in thin),
-        "IQR error HU": _mean(abs(row["IQR HU"] - row["reference IQR HU"]) for row in parts.values()),
+        "IQR error HU": _mean(abs(row["IQR HU"] - row["reference IQR HU"]) for row in labelled.values()),
     }
 
 

@@ -27,7 +27,7 @@ class Intensity:
 def intensities(image: NDArray, labels: NDArray[np.integer], values: Iterable[int] | None = None) -> dict[int, Intensity]:
     """Median and quartiles of ``image`` (i, j, k) in HU per label of ``labels``; absent labels are left out, 0 is background."""
     wanted = _present(labels) if values is None else list(values)
-    return {v: _of(image[labels == v]) for v in wanted if (labels == v).any()}
+    return {v: intensity_of(image[labels == v]) for v in wanted if (labels == v).any()}
 
 
 def wasserstein_hu(
@@ -38,7 +38,8 @@ def wasserstein_hu(
     return {v: float(wasserstein_distance(image[labels == v], other_image[other_labels == v])) for v in shared}
 
 
-def _of(hu: NDArray) -> Intensity:
+def intensity_of(hu: NDArray) -> Intensity:
+    """Of a sample (n,) of HU, n > 0."""
     p25, median, p75 = (float(q) for q in np.percentile(hu, (25, 50, 75)))
     return Intensity(median, p25, p75, int(hu.size))
 

@@ -50,7 +50,7 @@ def test_thin_vessels_have_a_tolerance_of_their_own_and_the_worst_part_is_named(
     for hu, met in ((430.0, True), (450.0, False)):
         found = verdict_of(phantom_results(thin_hu=hu), "median HU / tolerance, worst thin part")
         assert (found.met, found.note) == (met, "left, thin")
-    assert verdict_of(phantom_results(), "median HU, worst large part").interval.mean == pytest.approx(10)
+    assert verdict_of(phantom_results(), "median HU, worst large part or unlabelled tissue").interval.mean == pytest.approx(10)
 
 
 def test_every_part_stands_by_itself_too():
@@ -116,8 +116,8 @@ def test_thin_labels_are_cut_by_radius():
     assert sorted(cut.names) == [3, 8, 1008]
     assert (cut.voxels[2:19, 20, 20] == 8).all()
     assert (cut.voxels[21:38, 20, 20] == 1008).all()
-    assert cut.thin == {1008}
-    assert Parts.of(LabelMap(voxels, GRID, CARDIAC)).thin == {1008}
+    assert cut.thin == {cut.names[1008]}
+    assert sorted(Parts.of(LabelMap(voxels, GRID, CARDIAC)).names) == [3, 1008]
 
 
 def test_a_ratio_of_means_weighs_cases_by_their_size():

@@ -53,6 +53,13 @@ def test_edges_stand_beside_the_references_where_they_are_asked_for():
     assert "edge distance mm" not in per_part(scan, scan)["left ventricle"]
 
 
+def test_unlabelled_tissue_is_compared_by_its_hu():
+    rows = per_part(a_scan(), a_scan(blood_hu=460))
+    assert set(rows) == {"left ventricle", "myocardium", "unlabelled fat"}
+    assert rows["unlabelled fat"]["median HU"] == pytest.approx(-80, abs=2)
+    assert compared(a_scan(), a_scan())["unlabelled Wasserstein HU"] == 0
+
+
 def results():
     scored = {"Dice chambers": 0.9, "clDice coronaries": float("nan"), "noise ratio": 1.0}
     return [Result(f"case-{n}", "training", row, scored) for n in range(3) for row in ROWS]
