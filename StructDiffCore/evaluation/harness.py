@@ -27,6 +27,7 @@ from .realism import Octants, realism_scores
 from .rows import calls_of, row_named
 from .scores import Labels, Scores, look_scores, per_part
 from .settings import EvaluationSettings
+from .speckle import speckle_shares
 from .tiling import tile_scores
 
 
@@ -83,6 +84,7 @@ class Bench:
         else:
             told, octants = realism_scores(made, case.truth)
             scores = {**scores, **told}
+        scores |= {} if clean is None else speckle_shares(clean.voxels, made.scan.mask.voxels)
         price = {
             "network calls": float(calls_of(row, self.settings.steps)),
             "seconds": cost.seconds,

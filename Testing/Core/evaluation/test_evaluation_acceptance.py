@@ -10,6 +10,7 @@ from StructDiffCore.evaluation.clean_error import clean_errors, places
 from StructDiffCore.evaluation.harness import Result
 from StructDiffCore.evaluation.intervals import bootstrap_of, jackknife_bootstrap, ratio_of_means
 from StructDiffCore.evaluation.parts import Parts
+from StructDiffCore.evaluation.speckle import speckle_shares
 from StructDiffCore.evaluation.steps import efforts, read_off, steps_figure, steps_markdown
 from StructDiffCore.vessels.branch import Branch
 from StructDiffCore.vessels.graph import VesselGraph
@@ -104,6 +105,15 @@ def test_places_share_no_voxel_and_errors_stay_where_they_are():
     assert found["clean RMSE HU, tube of 3 voxels"] == pytest.approx(50)
     assert found["clean RMSE HU, coronary lumen"] == found["clean RMSE HU, labelled"] == found["clean RMSE HU"] == 0
     assert found["clean median error HU, unlabelled elsewhere"] == 0
+
+
+def test_single_voxels_are_speckle_and_planes_are_not():
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[10:] = 3
+    clean = np.where(labels == 3, np.float32(400), np.float32(-80))
+    assert speckle_shares(clean, labels) == {"speckle labelled %": 0, "speckle unlabelled %": 0}
+    clean[5, ::4, ::4] = 300
+    assert speckle_shares(clean, labels)["speckle unlabelled %"] == pytest.approx(100 * 25 / 4000)
 
 
 def test_thin_labels_are_cut_by_radius():
