@@ -1,95 +1,160 @@
-"""A real CT as the template: its own mask in a new shape, and a whole heart with coronaries it never saw.
+"""Real looks and real anatomy: pictures and numbers for targets that no training has seen.
 
-    python Testing/Benchmarks/real_page.py --out runs/real [--only warped hra]
+    python Testing/Benchmarks/real_page.py --out runs/real [--only hra-thorax narco-digital] [--model WEIGHTS]
 
-Writes pictures (three planes, template beside StructDiff beside the renderer) and HU per label as JSON.
+Questions: ``warped`` (the real thorax CT's own mask in a new shape), ``hra-*`` (a modelled whole heart) and ``narco-*`` (real
+segmented coronaries in a digital heart bent around them), in the look of the real CT (``*-thorax``) or of the shipped digital
+heart (``*-digital``). Writes per question three planes, the surface, the straightened LAD and right coronary; and real.json and
+real.md: continuity from ostium to tip, apparent radius, specks, HU per label. What was made is kept in the folder and taken
+from there next time; numbers and pictures are made anew. Another model, seed, spacing or temperature wants another folder.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from real_numbers import continuity, mask_itself, numbers, tables
+from real_targets import QUESTIONS, Question, question
 
 from StructDiffCore.config.resources import shared_data_folder
-from StructDiffCore.domain import LabelMap, Template, Volume
-from StructDiffCore.evaluation.cases import REAL_IMAGE, REAL_MASK
-from StructDiffCore.evaluation.warped_mask import warped_mask
-from StructDiffCore.io.files import read_label_map, read_template
-from StructDiffCore.measures.intensity import intensities
+from StructDiffCore.config.settings import SynthesisSettings
+from StructDiffCore.domain import Volume
+from StructDiffCore.io.atomic import write_text
+from StructDiffCore.io.files import read_volume, write_float_volume
+from StructDiffCore.pictures.curved import save_curved
 from StructDiffCore.pictures.slices import Column, save_planes
 from StructDiffCore.pictures.surface_page import save_surface
-from StructDiffCore.preprocess.grids import resample_labels
 from StructDiffCore.synthesis.prepared import Prepared, prepare
 from StructDiffCore.synthesis.renderer import render_from_prior
+from StructDiffCore.synthesis.result import Synthesis
 from StructDiffCore.synthesis.synthesize import sample
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
+from StructDiffCore.vessels.branch import Branch
 
-HRA = "hra_VH_F_heart_coronary_labels_0p5mm.nii.gz"
-HRA_LOOKS_LIKE = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15), 1), 9: 3, 10: 2, 11: 2, 16: 3, 17: 3}
-"""The template knows one heart label, the pulmonary artery and the aortic lumen (coronaries fill from it)."""
-HRA_SPACING_MM = 0.8
-SPREAD_MM = 4.0
+ROWS = ("structdiff", "renderer")
+TOLD_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
-    name: str
-    mask: LabelMap
-    looks_like: Mapping[int, int] | None
+class Page:
+    """What all questions have in common."""
+
+    out: Path
+    folder: Path
+    system: StructDiff
+    settings: SynthesisSettings
+    seed: int
+    spacing_mm: float
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What an answer kept in the folder must have been made with."""
+        return {"weights": self.system.sha256, "seed": self.seed, "temperature": self.settings.temperature} | {
+            "steps": self.settings.steps,
+            "spacing_mm": self.spacing_mm,
+        }
+
+    def answered(self, name: str) -> dict[str, Any]:
+        """Answer one question: numbers of every row; pictures into the folder."""
+        asked = question(name, self.folder, self.out, self.spacing_mm)
+        prepared = prepare(asked.target.mask, asked.template, asked.looks_like)
+        made = {row: self._made(asked, prepared, row) for row in ROWS}
+        draw(self.out, asked, prepared, made)
+        psf = prepared.look.psf_sigma_mm
+        rows = {row: numbers(*images, asked.target, psf) for row, images in made.items()}
+        itself = continuity(mask_itself(asked.target.mask, psf), asked.target, psf) if asked.target.trees else {}
+        return {"rows": rows, "mask itself": itself, "psf_sigma_mm": psf, "record": prepared.record}
+
+    def _made(self, asked: Question, prepared: Prepared, row: str) -> tuple[Volume, Volume]:
+        """The scan and its noise-free version, kept from an earlier run where there is one."""
+        files = [self.out / f"{asked.name}_{row}_{kind}.nrrd" for kind in ("scan", "clean")]
+        kept = self.out / f"{asked.name}_{row}.json"
+        if kept.exists() and json.loads(kept.read_text()) == self.key and all(file.exists() for file in files):
+            scan, clean = map(read_volume, files)
+            return scan, clean
+        made = self._synthesis(asked, prepared, row)
+        write_float_volume(made.noisy, files[0])
+        write_float_volume(made.clean, files[1])
+        write_text(kept, json.dumps(self.key))
+        return made.noisy, made.clean
+
+    def _synthesis(self, asked: Question, prepared: Prepared, row: str) -> Synthesis:
+        if row == "structdiff":
+            return sample(self.system, prepared, self.settings, self.seed, on_step=told(asked.name))
+        look = prepared.look
+        return render_from_prior(prepared.source, prepared.geometry, look.noise, look.psf_sigma_mm, self.seed)
 
 
-def targets(folder: Path, template: Template, wanted: list[str]) -> Iterator[Target]:
-    if "warped" in wanted:
-        yield Target("warped", warped_mask(template.pair.mask, SPREAD_MM, np.random.default_rng(1)), None)
-    if "hra" in wanted:
-        whole = read_label_map(folder / HRA)
-        yield Target("hra", resample_labels(whole, whole.geometry.with_spacing((HRA_SPACING_MM,) * 3)), HRA_LOOKS_LIKE)
+def told(name: str) -> Callable[[str, int, int], None]:
+    """Print the progress of a synthesis every half minute."""
+    start = last = time.monotonic()
+
+    def on_step(stage: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last > TOLD_EVERY_S or done == total:
+            last = now
+            print(f"{name}: {stage} {done} of {total}, {(now - start) / 60:.1f} min", flush=True)
+
+    return on_step
 
 
-def hu_per_label(image: Volume, mask: LabelMap) -> dict[str, dict[str, float]]:
-    found = intensities(image.voxels, mask.voxels)
-    return {str(v): {"median HU": found[v].median_hu, "IQR HU": found[v].iqr_hu} for v in found}
-
-
-def answer(system: StructDiff, target: Target, template: Template, out: Path) -> dict[str, object]:
-    """Synthesise, render, draw, and read HU per label."""
-    prepared: Prepared = prepare(target.mask, template, target.looks_like)
-    made = sample(system, prepared, seed=1)
-    rival = render_from_prior(prepared.source, prepared.geometry, prepared.look.noise, prepared.look.psf_sigma_mm, seed=1)
+def draw(out: Path, asked: Question, prepared: Prepared, made: dict[str, tuple[Volume, Volume]]) -> None:
+    """Planes, surface, and the straightened main vessels of every row."""
+    mask, (ours, rival) = asked.target.mask, (made[row][0] for row in ROWS)
     aligned = Volume(prepared.source.template_image, prepared.geometry)
-    columns = [Column("template, aligned", aligned, None), Column("StructDiff", made.noisy, None)]
-    columns += [Column("StructDiff with its mask", made.noisy, target.mask), Column("renderer", rival.noisy, None)]
-    save_planes(out / f"{target.name}_planes.png", columns)
-    save_surface(out / f"{target.name}_surface.png", target.mask)
-    return {
-        "structdiff": hu_per_label(made.noisy, target.mask),
-        "renderer": hu_per_label(rival.noisy, target.mask),
-        "record": made.record,
-    }
+    columns = [Column("template, aligned", aligned, None), Column("StructDiff", ours, None)]
+    columns += [Column("StructDiff with its mask", ours, mask), Column("renderer", rival, None)]
+    save_planes(out / f"{asked.name}_planes.png", columns)
+    save_surface(out / f"{asked.name}_surface.png", mask)
+    for vessel, way in main_vessels(asked):
+        for row, (scan, _) in made.items():
+            save_curved(out / f"{asked.name}_{vessel}_{row}.png", scan, way, mask, title=f"{asked.name}: {vessel}, {row}")
+
+
+def main_vessels(asked: Question) -> Iterator[tuple[str, Branch]]:
+    """The LAD, and the right coronary to its furthest end, each from its ostium."""
+    if not asked.target.trees:
+        return
+    left, right = asked.target.trees["left"], asked.target.trees["right"]
+    yield "LAD", left.path_to("LAD")
+    yield "RCA", max((right.path_to(right.branches[i].name) for i in right.tip_branches), key=lambda way: way.length_mm)
+
+
+def asked_for() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    parser.add_argument("--model", type=Path, help="weights (default: the shipped ones)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--temperature", type=float, default=SynthesisSettings().temperature)
+    parser.add_argument("--steps", type=int, default=SynthesisSettings().steps)
+    parser.add_argument("--spacing", type=float, default=0.8, help="mm, of the hearts (the warped mask keeps its own)")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", choices=("warped", "hra"), default=["warped", "hra"])
-    parser.add_argument("--model", type=Path, help="weights (default: the shipped ones)")
-    arguments = parser.parse_args()
-    system = StructDiff.load_weights(arguments.model) if arguments.model else default_structdiff()
+    given = asked_for()
     folder = shared_data_folder()
     if folder is None:
         raise SystemExit("../shared/data is not here: this page needs the real scans")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    template = read_template(folder / REAL_IMAGE, folder / REAL_MASK)
-    report: dict[str, object] = {"template": hu_per_label(template.pair.image, template.pair.mask)}
-    for target in targets(folder, template, arguments.only):
-        report[target.name] = answer(system, target, template, arguments.out)
-        (arguments.out / "real.json").write_text(json.dumps(report, indent=2))
-        print(f"{target.name}: pictures in {arguments.out}", flush=True)
+    given.out.mkdir(parents=True, exist_ok=True)
+    system = StructDiff.load_weights(given.model) if given.model else default_structdiff()
+    settings = SynthesisSettings(steps=given.steps, temperature=given.temperature, ssv="off")
+    page = Page(given.out, folder, system, settings, given.seed, given.spacing)
+    report: dict[str, Any] = {}
+    for name in given.only:
+        start = time.monotonic()
+        report[name] = page.answered(name)
+        write_text(given.out / "real.json", json.dumps({"made with": page.key, "questions": report}, indent=2))
+        write_text(given.out / "real.md", tables(report))
+        print(f"{name}: {(time.monotonic() - start) / 60:.1f} min, pictures in {given.out}", flush=True)
 
 
 if __name__ == "__main__":
