@@ -60,7 +60,7 @@ $(NNUNET_READY): pyproject.toml constraints.txt constraints-nnunet.txt
 	@echo "Setting up $(NNUNET_VENV) (once, a few minutes)"
 	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "setuptools>=77" wheel
 	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -c constraints.txt -e . \
-	  pytest pytest-timeout
+	  pytest pytest-timeout hypothesis
 	@$(NNUNET_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt \
 	  -r constraints-nnunet.txt $(NNUNET_PARTS)
 	@touch $@
@@ -94,6 +94,7 @@ check: $(READY)
 
 bench: $(READY) $(SLICER_READY)
 	@$(BIN)/python Testing/Benchmarks/bench.py
+	@$(BIN)/python Testing/Benchmarks/bench_proof.py
 	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_slicer.py
 	@$(SLICER_VENV)/bin/python Testing/Benchmarks/bench_panel.py
 

@@ -1,0 +1,36 @@
+"""nnU-Net on a tiny data set, planned and preprocessed once; every test is skipped where nnU-Net is missing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+pytest.importorskip("nnunetv2", reason="nnU-Net (nnunetv2) is not installed here: make test-nnunet has an environment for it")
+
+import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+import numpy as np
+import torch
+from tiny_dataset import Places, make_tiny, planned
+
+
+@pytest.fixture(scope="session")
+def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Places:
+    places = Places(tmp_path_factory.mktemp("nnunet"))
+    make_tiny(places)
+    planned(places, "3d_fullres", "2d")
+    return places
+
+
+@pytest.fixture
+def places(prepared_once: Places, tmp_path, monkeypatch: pytest.MonkeyPatch) -> Places:
+    """A copy of the preprocessed data set that a test may spoil, with nnU-Net's environment set."""
+    shutil.copytree(prepared_once.base, tmp_path / "nn")
+    places = Places(tmp_path / "nn")
+    for name, value in places.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")
+    np.random.seed(0)  # noqa: NPY002 - nnU-Net draws from it
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    return places
