@@ -98,6 +98,12 @@ def row_named(name: str) -> Row:
     return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
 
 
+def weights_of(name: str) -> Path | None:
+    """The weights file that a row's name asks for."""
+    kind, _, file = name.partition(":")
+    return Path(file) if kind in ("weights", "mask only") else None
+
+
 def calls_of(name: str, steps: int) -> int:
     """Network calls of a row per tile, for rows that take ``steps`` unless their name says otherwise; 0 without a network."""
     if name in ("truth", "renderer", "template"):

@@ -9,7 +9,7 @@ from typing import Any
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError
 
-from .rows import row_named
+from .rows import row_named, weights_of
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,13 @@ class EvaluationSettings:
             raise StructDiffError("the evaluation has no case", "set phantom_cases, held_out_cases or real_case")
         if self.steps < 1:
             raise StructDiffError(f"steps is {self.steps}, expected 1 or more", "ask for 1 or more steps")
+
+    def refuse_missing_weights(self) -> None:
+        """Before an hour is spent on the other rows."""
+        named = [Path(file) for file in (self.model, self.judge) if file]
+        for path in [*named, *(path for row in self.rows if (path := weights_of(row)) is not None)]:
+            if not path.is_file():
+                raise StructDiffError(f"no weights file at {path}", "correct model, judge or rows of the settings")
 
     @classmethod
     def read(cls, path: Path) -> EvaluationSettings:

@@ -32,6 +32,7 @@ def run(job: Job) -> Iterator[Event]:
     from StructDiffCore.evaluation.settings import EvaluationSettings
 
     settings = EvaluationSettings.read(config_path(job))
+    settings.refuse_missing_weights()
     folder = ResultFolder.checked(job.out, tolerated=(JOURNAL,))
     from StructDiffCore.evaluation.harness import evaluate
     from StructDiffCore.evaluation.journal import begin, note, read_journal

@@ -165,6 +165,14 @@ def test_a_stopped_evaluation_goes_on_with_its_answers(tmp_path):
         read_journal(tmp_path, {"seed": 2})
 
 
+def test_a_journal_without_answers_gives_way_to_other_settings(tmp_path):
+    begin(tmp_path, {"seed": 1})
+    assert read_journal(tmp_path, {"seed": 2}) == []
+    begin(tmp_path, {"seed": 2})
+    note(tmp_path, Result("training-0", "training", "truth", {}))
+    assert len(read_journal(tmp_path, {"seed": 2})) == 1
+
+
 def test_paired_ratios_and_differences():
     made = []
     for n in range(6):

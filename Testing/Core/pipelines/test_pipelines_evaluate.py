@@ -72,6 +72,15 @@ def test_a_killed_evaluation_goes_on_with_the_same_scores_and_repeats_nothing(tm
 def test_a_journal_of_other_settings_is_refused_before_anything_is_computed(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    (out / JOURNAL).write_text(json.dumps({"settings": {"seed": 1}}) + "\n")
+    (out / JOURNAL).write_text(json.dumps({"settings": {"seed": 1}}) + '\n{"case": "training-0"}\n')
     with pytest.raises(StructDiffError, match="other settings"):
         evaluated(written(tmp_path), out)
+
+
+@pytest.mark.parametrize(
+    "wrong", ['rows: ["weights:nowhere.safetensors"]\n', "model: nowhere.safetensors\n", "judge: nowhere.safetensors\n"]
+)
+def test_missing_weights_are_refused_before_anything_is_written(tmp_path, wrong):
+    with pytest.raises(StructDiffError, match="no weights file at nowhere"):
+        evaluated(written(tmp_path, wrong), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
