@@ -20,10 +20,12 @@ from StructDiffCore.io.atomic import write_text
 
 from .hearts_plan import HeartsPlan, generator
 from .proof_report import write_report
-from .proof_settings import MAY_CHANGE, ProofSettings
+from .proof_settings import MAY_CHANGE, STUDIES, ProofSettings
+from .scans_plan import ScansPlan
 from .work import Clock, Workshop, work
 
 SETTINGS = "settings.json"
+Plan = HeartsPlan | ScansPlan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,23 +42,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(settings: ProofSettings, out: Path, minutes: float | None = None, only_status: bool = False) -> HeartsPlan:
+def run(settings: ProofSettings, out: Path, minutes: float | None = None, only_status: bool = False) -> Plan:
     """Make what is missing, as long as there is time, and report."""
     import torch
 
     torch.set_num_threads(settings.threads)
     refuse_other_settings(settings, out)
-    plan = HeartsPlan(settings, Workshop(out.absolute()))
+    shop = Workshop(out.absolute())
+    plan: Plan = HeartsPlan(settings, shop) if settings.study == STUDIES[0] else ScansPlan(settings, shop)
     if not only_status:
         for made in work(plan.shop, plan.items, Clock.of_minutes(minutes)):
             left = f"{made.done} of {made.total}, {made.seconds_left / 60:.0f} min of one core left"
             print(f"{made.item.name}: {made.seconds:.1f} s ({left})", flush=True)
     print("\n".join(status(plan)), flush=True)
-    print("\n".join(write_report(plan, out)), flush=True)
+    told = write_report(plan, out) if isinstance(plan, HeartsPlan) else plan.write_report(out)
+    print("\n".join(told), flush=True)
     return plan
 
 
-def status(plan: HeartsPlan) -> list[str]:
+def status(plan: Plan) -> list[str]:
     """What is done, by kind, and what is left."""
     items = plan.items()
     pace = plan.shop.seconds_of(items)
@@ -66,8 +70,7 @@ def status(plan: HeartsPlan) -> list[str]:
         done = sum(map(plan.shop.is_done, own))
         lines.append(f"{kind:10} {done:5} of {len(own):5} done, {pace[kind]:7.1f} s each")
     left = sum(pace[item.kind] for item in items if not plan.shop.is_done(item))
-    number = f"{plan.few} real cases" if plan.few else "the pilot has not chosen a number of cases yet"
-    return [*lines, f"{number}; {left / 60:.0f} min of one core left"]
+    return [*lines, f"{plan.words}; {left / 60:.0f} min of one core left"]
 
 
 def refuse_other_settings(settings: ProofSettings, out: Path) -> None:

@@ -67,6 +67,11 @@ class HeartsPlan:
     shop: Workshop
 
     @property
+    def words(self) -> str:
+        """What a person should know beside the counts of items."""
+        return f"{self.few} real cases" if self.few else "the pilot has not chosen a number of cases yet"
+
+    @property
     def few(self) -> int:
         """Real cases of the main arms: as the settings say, else as the pilot found; 0 while it is at work."""
         if self.settings.few:
@@ -164,13 +169,13 @@ class HeartsPlan:
         """What an arm learns from; its items must be done."""
         arm, root = course.arm, self.shop.root
         numbers = subset_patients(course.subset, course.cases)
-        real = [_real_entry(root / "patients" / patient_name(number)) for number in numbers]
+        real = [real_entry(root / "patients" / patient_name(number)) for number in numbers]
         folders = [root / item.name for item in self._pairs(course, ()) if item.kind != "augmented"]
         copies = [root / item.name for item in self._pairs(course, ()) if item.kind == "augmented"]
-        more = [*real, *(_made_entry(folder, "image.nii.gz") for folder in copies)]
+        more = [*real, *(made_entry(folder, "image.nii.gz") for folder in copies)]
         picture = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "warped": "image.nii.gz"}.get(arm.source, f"{arm.source}.nii.gz")
         confidence = f"{arm.confidence.replace(' ', '-')}-{arm.dose}.nii.gz" if arm.confidence else ""
-        first = [_made_entry(folder, picture, confidence) for folder in folders] or more
+        first = [made_entry(folder, picture, confidence) for folder in folders] or more
         labels: dict[str, Any] = {
             "scheme": CARDIAC.name,
             "merged": {RIGHT_TREE: LEFT_TREE},
@@ -189,11 +194,11 @@ class HeartsPlan:
         return Item("test", course.test(heart), make, (course.training, folder))
 
 
-def _real_entry(folder: Path) -> Entry:
+def real_entry(folder: Path) -> Entry:
     return {"image": str(folder / "image.nii.gz"), "label": str(folder / "mask.nii.gz"), "patient": folder.name}
 
 
-def _made_entry(folder: Path, image: str, confidence: str = "") -> Entry:
+def made_entry(folder: Path, image: str, confidence: str = "") -> Entry:
     """A pair that was made from real ones, with its parents."""
     note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
     parents = {key: note[key] for key in ("template", "mask_id", "patients")}

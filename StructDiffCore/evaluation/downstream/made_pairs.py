@@ -49,10 +49,13 @@ class Maker:
         return SynthesisSettings(steps=self.settings.sampling_steps, ssv=self.settings.ssv)
 
     def write_synthetic(self, seed: int, out: Path) -> None:
+        """The pictures and maps of a new mask that MGM makes around one of the few."""
+        parent, new = self.few.new_mask(seed_of(seed, "mask") % SEEDS)
+        self.write_pictures(on_window(new.mask, self.settings.window), new.trees, parent, seed, out)
+
+    def write_pictures(self, target: LabelMap, trees: Mapping[int, VesselGraph], parent: int, seed: int, out: Path) -> None:
         """mask, renderer, gaussians, and per dose: synthetic-D, CAL-D, truth-D, shuffled-D, shuffled-truth-D (all .nii.gz)."""
         rng = numpy_generator(seed, "synthetic")
-        parent, new = self.few.new_mask(seed_of(seed, "mask") % SEEDS)
-        target = on_window(new.mask, self.settings.window)
         number = int(rng.integers(len(self.few.pairs)))
         prepared = prepare(target, self.few.template(number))
         write_label_map(target, out / "mask.nii.gz")
@@ -60,7 +63,7 @@ class Maker:
         rendered = render_from_prior(prepared.source, target.geometry, look.noise, look.psf_sigma_mm, seed_of(seed, 1) % SEEDS)
         write_volume(rendered.noisy, out / "renderer.nii.gz")
         write_volume(gaussian_picture(prepared.source.slots.target, target.geometry, rng), out / "gaussians.nii.gz")
-        told = self._write_doses(prepared, target, new.trees, seed, out)
+        told = self._write_doses(prepared, target, trees, seed, out)
         _write_note(out, {**self._parents(number, parent), "weights": self.system.sha256, **told})
 
     def _write_doses(

@@ -16,6 +16,7 @@ from StructDiffCore.domain import ConfidenceMap, LabelMap, Volume
 from StructDiffCore.measures.distance import distance_to
 from StructDiffCore.synthesis.confidence_fit import shipped_fit
 from StructDiffCore.synthesis.error_head import HeadSpread, shipped_head
+from StructDiffCore.synthesis.measured_at import MeasuredAt
 from StructDiffCore.synthesis.precision import inference_dtype
 from StructDiffCore.synthesis.prepared import Prepared
 from StructDiffCore.synthesis.ssv import Uncertainty
@@ -58,8 +59,8 @@ def picture_reader(system: StructDiff, prepared: Prepared, settings: SynthesisSe
 
 
 def confidence_of(deviation: Volume, system: StructDiff, settings: SynthesisSettings, tolerance_hu: float) -> ConfidenceMap:
-    """By the fit measured for these weights, steps and map; the deviation at its word where there is none."""
-    fit = shipped_fit(system.sha256, settings.steps, settings.ssv)
+    """By the fit measured for samples and maps made like this; the deviation at its word where there is none."""
+    fit = shipped_fit(MeasuredAt.of(system.sha256, settings), settings.ssv)
     return rounded(fit.of(deviation) if fit is not None else confidence_of_deviation(deviation, tolerance_hu))
 
 

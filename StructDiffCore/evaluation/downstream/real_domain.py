@@ -43,15 +43,6 @@ def patient(number: int, spacing_mm: float = 0.8, voxels: int = 128) -> ImageMas
     return _cut(ImageMaskPair(image, relabelled(heart)), voxels)
 
 
-def written_patient(number: int, folder: Path, spacing_mm: float = 0.8) -> Path:
-    """Folder patient-NNN with image.nii.gz and mask.nii.gz; made unless it is there."""
-    place = folder / f"patient-{number:03d}"
-    if not (place / "mask.nii.gz").is_file():
-        place.mkdir(parents=True, exist_ok=True)
-        write_pair(patient(number, spacing_mm), place)
-    return place
-
-
 def write_pair(pair: ImageMaskPair, folder: Path) -> None:
     """image.nii.gz and mask.nii.gz in a folder that exists."""
     write_volume(pair.image, folder / "image.nii.gz")
