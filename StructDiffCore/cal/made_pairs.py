@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -52,6 +53,7 @@ class MadePairs:
         self.folder, self.cache, self.identity, self.kin, self._start = folder, cache, identity, kin, start
         self.record, self.leads = PairRecord(folder), True
         self._worker: PairWorker | None = None
+        self._born = time.time()
         self._asked: set[int] = set()
         self._cases: dict[int, PreparedCase] = {}
 
@@ -158,7 +160,7 @@ class MadePairs:
     def _pause(self) -> None:
         """Wait a moment for the worker; its failure becomes everybody's."""
         if not self.leads or self._worker is None:
-            _sleep_unless_failed(self.folder / FAILED)
+            _sleep_unless_failed(self.folder / FAILED, self._born)
             return
         try:
             self._worker.listen(POLL_S)
@@ -212,10 +214,9 @@ def _too_small(size: int, cache: CacheSettings) -> StructDiffError:
     )
 
 
-def _sleep_unless_failed(note: Path) -> None:
-    import time
-
+def _sleep_unless_failed(note: Path, since: float) -> None:
+    """Another process of the run has the worker; a failure that it told before ``since`` is an earlier run's."""
     time.sleep(POLL_S)
-    if note.is_file():
+    if note.is_file() and note.stat().st_mtime >= since:
         told: dict[str, Any] = json.loads(note.read_text(encoding="utf-8"))
         raise StructDiffError(told["fact"], told["remedy"], told["category"])

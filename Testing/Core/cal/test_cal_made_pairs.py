@@ -17,6 +17,7 @@ from StructDiffCore.cal.pair_plan import PairPlan, is_plan
 from StructDiffCore.cal.pair_record import RECORD, PairRecord
 from StructDiffCore.cal.prepared import prepared_as
 from StructDiffCore.cal.settings import CacheSettings, PretrainSettings, StageSettings
+from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import StructDiffError
 
 SETTINGS = PretrainSettings(synthetic=StageSettings(("plan.yaml",), 40), crop=16, batch=2, spacing_mm=2.0, precision="32-true")
@@ -112,10 +113,10 @@ def test_a_cache_too_small_for_one_pair_is_refused(tmp_path: Path) -> None:
 
 def test_the_workers_failure_reaches_every_process_of_the_run(tmp_path: Path) -> None:
     made, _ = toy_pairs_made(tmp_path, CacheSettings(pairs=8, uses=5), fails_at=5)
-    with pytest.raises(StructDiffError, match="no more"):
-        crops_of(made, range(40))
     follower, _ = toy_pairs_made(tmp_path, CacheSettings(pairs=8, uses=5))
     follower.leads = False
+    with pytest.raises(StructDiffError, match="no more"):
+        crops_of(made, range(40))
     with pytest.raises(StructDiffError, match="no more"):
         crops_of(follower, range(40))
     assert (made.folder / FAILED).is_file()
@@ -163,6 +164,12 @@ def test_references_ask_for_a_new_mask_each_time(tmp_path: Path) -> None:
     assert len({plan.order(number).mask_seed for number in range(50)}) == 50
     assert {plan.order(number).template.name for number in range(2)} == {"ct1", "ct2"}
     assert [path.name for path in plan.references] == ["m0.nii.gz", "m1.nii.gz", "m2.nii.gz"]
+
+
+def test_the_example_plan_grows_masks_from_the_sample_heart() -> None:
+    plan = PairPlan.read(resources_folder().parent / "Testing" / "Examples" / "pretrain-plan.yaml")
+    assert plan.fresh
+    assert [path.name for path in plan.references] == ["to_edit.seg.nrrd"]
 
 
 def test_a_data_list_is_no_plan(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 import torch
 from cli_scene import COARSE, body
 
 from StructDiffCore.config.messages import Job
-from StructDiffCore.domain import CARDIAC, LabelMap
+from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
 from StructDiffCore.io.files import write_label_map
 from StructDiffCore.pipelines import pair_worker
 from StructDiffCore.pipelines.pair_process import MADE
@@ -42,7 +43,8 @@ def folder(scene, tmp_path_factory):
 def write_plan(place, scene, name="plan.yaml", **changes):
     template = {"name": "ct", "image": str(scene.image), "mask": str(scene.labels)}
     settings = {"model": str(scene.weights), "steps": 2, "ssv": "noises", "ssv_paths": 2}
-    (place / name).write_text(json.dumps({"masks": ["masks"], "templates": [template], "settings": settings, **changes}))
+    content = {"masks": ["masks"], "templates": [template], "settings": settings, **changes}
+    (place / name).write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
 
 
 def write_config(place, name="cal.json", **changes):
@@ -216,3 +218,36 @@ def test_a_cache_that_cannot_hold_three_pairs_is_refused(folder, run, tmp_path):
     code, _, words = run(command(config, tmp_path / "run"))
     assert code == 2
     assert "the cache may hold 0.0001 GB, less than 3 pairs" in words
+
+
+def open_ventricle():
+    """The scene's ventricle alone, with the opening in its wall that every chamber has."""
+    grid = Geometry((52, 48, 50), (1.0, 1.0, 1.0), (-22.0, -32.0, 0.0))
+    labels = body(grid)
+    labels[labels == 6] = 0
+    i, j, k = np.meshgrid(*map(np.arange, grid.shape), indexing="ij")
+    labels[(np.hypot(i - 25.5, j - 23.5) < 5) & (k > 24) & (labels == 1)] = 3
+    return LabelMap(labels, grid, CARDIAC)
+
+
+@pytest.mark.slow
+def test_references_give_a_new_mask_for_every_pair_and_a_number_always_the_same_pair(folder, scene, tmp_path):
+    write_label_map(open_ventricle(), tmp_path / "ventricle.seg.nrrd")
+    quick = {"model": str(scene.weights), "steps": 1, "sampler": "ddim", "ssv": "off"}
+    write_plan(tmp_path, scene, masks=None, references=["ventricle.seg.nrrd"], settings=quick)
+    settings = {**json.loads((folder / "cal.json").read_text()), "confidence": {"kind": "none"}}
+    inputs = {"base": str(tmp_path), "plans": [str(tmp_path / "plan.yaml")]}
+    for name, wanted in (("first", "0\n1\n"), ("again", "1\n")):
+        (tmp_path / name).mkdir()
+        told = io.StringIO()
+        job = Job("pairs", inputs, settings, str(tmp_path / name), device="cpu")
+        assert pair_worker.serve(job, io.StringIO(wanted), told) == 0, told.getvalue()
+
+    def classes(place, number):
+        return np.load(tmp_path / place / f"pair-00000{number}/classes.npy")
+
+    np.testing.assert_array_equal(classes("first", 1), classes("again", 1))
+    images = [np.load(tmp_path / place / "pair-000001/image.npy") for place in ("first", "again")]
+    np.testing.assert_array_equal(*images)
+    assert not np.array_equal(classes("first", 0), classes("first", 1))
+    assert not list((tmp_path / "first").glob(".*"))
