@@ -47,7 +47,7 @@ class Arm:
     @property
     def words(self) -> str:
         what = MAPS.get(self.confidence) or SOURCES[self.source]
-        return what + (f", {self.dose} % of the vessel length without evidence" if self.dose else "")
+        return what + (f", dose {self.dose} %" if self.dose else "")
 
 
 def arm_named(text: str) -> Arm:

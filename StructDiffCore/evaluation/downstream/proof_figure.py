@@ -21,7 +21,7 @@ CURVES = {"": ("unweighted", FAINT), "CAL": ("CAL, our map", ACCENT), "truth": (
 def draw_proof(results: Results, path: Path) -> Path:
     """Coronary Dice per arm on the left, over the dose on the right."""
     figure = new_figure(13, 1.8 + 0.42 * max(6, len(results.arms)))
-    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1), gridspec_kw={"left": 0.36, "right": 0.98, "wspace": 0.18})
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1), gridspec_kw={"left": 0.36, "right": 0.98, "wspace": 0.28})
     _draw_arms(left, results)
     _draw_doses(right, results)
     for axes in (left, right):

@@ -1,0 +1,83 @@
+"""The plan and the report: the pilot, then the ceiling, all before what needs it; verdicts that follow the numbers."""
+
+import json
+
+import pytest
+
+from StructDiffCore.domain import StructDiffError
+from StructDiffCore.evaluation.downstream.__main__ import refuse_other_settings, status
+from StructDiffCore.evaluation.downstream.hearts_plan import STRUCTURES, HeartsPlan
+from StructDiffCore.evaluation.downstream.proof_report import Results, verdicts, write_report
+from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
+from StructDiffCore.evaluation.downstream.work import DONE, Workshop
+
+SMALL = {"subsets": 3, "tests": 4, "pairs": 2, "augmented": 2, "pilot_cases": [1, 2], "pilot_tests": 2}
+
+
+def a_plan(folder, **more):
+    return HeartsPlan(ProofSettings.from_dict({**SMALL, **more}), Workshop(folder))
+
+
+def pretend(plan, name, dice):
+    """Scores as if a segmenter had been tested."""
+    place = plan.shop.root / name
+    place.mkdir(parents=True, exist_ok=True)
+    scores = {"Dice": dice, "HD95 mm": 5.0, "b0 error": 1.0, "b1 error": 0.0, "b2 error": 0.0}
+    (place / "scores.json").write_text(json.dumps({s: {**scores, "clDice": dice} for s in STRUCTURES}))
+    (place / DONE).write_text(json.dumps({"seconds": 1.0}))
+
+
+def finish(plan, dice_of):
+    for course in plan.courses():
+        for number, heart in enumerate(plan.test_hearts):
+            pretend(plan, course.test(heart), dice_of(course.arm) + 0.02 * course.subset + 0.01 * number)
+
+
+def test_nothing_stands_before_what_it_needs_and_the_ceiling_comes_first(tmp_path):
+    items = a_plan(tmp_path, few=2).items()
+    names = [item.name for item in items]
+    assert len(set(names)) == len(names)
+    assert all(names.index(need) < names.index(item.name) for item in items for need in item.needs)
+    trainings = [item.name for item in items if item.kind == "training"]
+    assert [name.split("/")[-1] for name in trainings[:6]] == ["truth-30"] * 3 + ["synthetic-30"] * 3
+    assert len(trainings) == 15 * 3
+
+
+def test_the_pilot_speaks_before_the_main_arms_are_planned(tmp_path):
+    plan = a_plan(tmp_path)
+    assert {name.split("/")[-1] for name in (item.name for item in plan.items() if item.kind == "training")} == {"real"}
+    assert plan.few == 0
+    for course, hearts in plan._pilot_courses():
+        for heart in hearts:
+            pretend(plan, course.test(heart), 0.4 if course.cases == 1 else 0.6)
+    assert plan.few == 2
+    assert len([item for item in plan.items() if item.kind == "training"]) == 1 + 15 * 3
+    assert "2 real cases" in status(plan)[-1]
+
+
+@pytest.mark.parametrize(("gain", "answer"), [(0.1, "yes"), (-0.1, "other way round"), (0.0, "not shown")])
+def test_the_verdicts_follow_the_paired_intervals(tmp_path, gain, answer):
+    plan = a_plan(tmp_path, few=2)
+    finish(plan, lambda arm: 0.6 + (gain if arm.name == "truth @30" else 0.0))
+    results = Results.of(plan)
+    assert answer in verdicts(results)[0]
+    found = results.difference("truth @30", "synthetic @30", "coronaries", "Dice").interval
+    assert (found.mean, found.subsets, found.hearts) == (pytest.approx(gain), 3, 4)
+
+
+def test_a_report_of_a_half_done_experiment_tells_what_is_known(tmp_path):
+    plan = a_plan(tmp_path, few=2, arms=["truth @30", "synthetic @30", "real"])
+    first = next(plan.courses())
+    pretend(plan, first.test(plan.test_hearts[0]), 0.5)
+    assert write_report(plan, tmp_path) == []
+    told = json.loads((tmp_path / "proof.json").read_text())
+    assert told["arms"]["truth @30"]["coronaries"]["Dice"]["mean"] == pytest.approx(0.5)
+    assert "real only" not in (tmp_path / "proof.md").read_text()
+    assert (tmp_path / "proof.png").stat().st_size > 1000
+
+
+def test_a_folder_belongs_to_one_experiment_of_any_extent(tmp_path):
+    refuse_other_settings(ProofSettings.from_dict(SMALL), tmp_path)
+    refuse_other_settings(ProofSettings.from_dict({**SMALL, "tests": 9, "subsets": 5, "arms": ["real"], "few": 4}), tmp_path)
+    with pytest.raises(StructDiffError, match="other pairs, seed"):
+        refuse_other_settings(ProofSettings.from_dict({**SMALL, "pairs": 3, "seed": 2}), tmp_path)
