@@ -29,7 +29,7 @@ Plan = HeartsPlan | ScansPlan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line for bad input."""
+    """Exit code 0, 2 with one line for bad input, 130 where Ctrl-C stopped it."""
     arguments = _parser().parse_args(argv)
     try:
         settings = ProofSettings.read(arguments.settings)
@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except StructDiffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from .pilot import Pilot, chosen_number
 from .proof_settings import ProofSettings
 from .real_domain import patient, write_pair
 from .testing import Structures, read_scores, test_scan
-from .work import Clock, Item, Workshop
+from .work import DONE, Clock, Item, Workshop
 
 LEFT_TREE, RIGHT_TREE = 8, 9
 STRUCTURES: Structures = {
@@ -65,6 +65,8 @@ class HeartsPlan:
 
     settings: ProofSettings
     shop: Workshop
+    known: dict[int, list[Item]] = field(default_factory=dict)
+    """The items, by the number of real cases."""
 
     @property
     def words(self) -> str:
@@ -80,20 +82,22 @@ class HeartsPlan:
 
     def items(self) -> list[Item]:
         """Everything that is known to be needed by now; the pilot's items alone until it has spoken."""
-        found: dict[str, Item] = {}
-        courses = [] if self.settings.few else list(self._pilot_courses())
-        for course, tests in courses:
-            self._add(found, course, tests)
-        if self.few:
-            for course in self.courses():
+        few = self.few
+        if few not in self.known:
+            found: dict[str, Item] = {}
+            for course, tests in () if self.settings.few else self._pilot_courses():
+                self._add(found, course, tests)
+            for course in self.courses() if few else ():
                 self._add(found, course, self.test_hearts)
-        return list(found.values())
+            self.known[few] = list(found.values())
+        return self.known[few]
 
     def courses(self) -> Iterator[Course]:
         """The main arms, every one on all subsets before the next."""
+        few = self.few
         for arm in self.settings.chosen_arms:
             for subset in range(self.settings.subsets):
-                yield Course(arm, subset, self.few)
+                yield Course(arm, subset, few)
 
     @property
     def test_hearts(self) -> Sequence[int]:
@@ -104,7 +108,7 @@ class HeartsPlan:
         found = []
         for course, hearts in self._pilot_courses():
             places = [self.shop.root / course.test(heart) for heart in hearts]
-            scores = [read_scores(place) for place in places if (place / "done.json").is_file()]
+            scores = [read_scores(place) for place in places if (place / DONE).is_file()]
             dice = [one["coronaries"]["Dice"] for one in scores]
             found.append(Pilot(course.cases, course.subset, float(np.mean(dice)) if dice else 0.0, len(dice), len(hearts)))
         return found
@@ -162,8 +166,7 @@ class HeartsPlan:
         return Item(kind, f"{course.base}/{kind}-{number:03d}", make, patients)
 
     def _learn(self, course: Course, place: Path, clock: Clock) -> None:
-        lesson = self.lesson(course)
-        learn(lesson, self.settings.learning, place, clock)
+        learn(self.lesson(course), self.settings.learning, place, clock)
 
     def lesson(self, course: Course) -> Lesson:
         """What an arm learns from; its items must be done."""

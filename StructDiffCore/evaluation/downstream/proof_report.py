@@ -14,7 +14,7 @@ from StructDiffCore.io.atomic import write_text
 
 from .arms import Arm
 from .hearts_plan import STRUCTURES, HeartsPlan
-from .hierarchy import Crossed, Values, crossed_interval, paired_difference
+from .hierarchy import NOTHING, Crossed, Values, crossed_interval, paired_difference
 from .testing import read_scores
 from .work import DONE
 
@@ -124,7 +124,7 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
     from .proof_figure import draw_proof
 
     results = Results.of(plan)
-    told = verdicts(results)
+    told, differences = verdicts(results), results.differences()
     scores = {
         arm: {s: {n: asdict(crossed_interval(v)) for n, v in of.items()} for s, of in one.items()}
         for arm, one in results.values.items()
@@ -134,17 +134,17 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
         "real cases": plan.few,
         "pilot": [asdict(one) for one in plan.pilot()] if not plan.settings.few else [],
         "arms": scores,
-        "differences": [{**asdict(one), "interval": asdict(one.interval)} for one in results.differences()],
+        "differences": [{**asdict(one), "interval": asdict(one.interval)} for one in differences],
         "verdicts": told,
     }
     write_text(out / "proof.json", json.dumps(content, indent=1) + "\n")
-    write_text(out / "proof.md", markdown(plan, results) + "\n")
+    write_text(out / "proof.md", "\n".join([*markdown(plan, results, differences), "", *(f"- {line}" for line in told)]) + "\n")
     draw_proof(results, out / "proof.png")
     return told
 
 
-def markdown(plan: HeartsPlan, results: Results) -> str:
-    """The arms' table, the paired differences of the headline scores, the verdicts."""
+def markdown(plan: HeartsPlan, results: Results, differences: Sequence[Difference]) -> list[str]:
+    """Lines of the arms' table and of the paired differences in the headline scores."""
     lines = [f"Few-shot segmentation of held-out digital hearts, {plan.few} real cases per subset; mean [95 %]."]
     lines += ["Dose: share of the synthetic vessels' length that lost its image evidence and kept its label.", ""]
     if not plan.settings.few:
@@ -155,7 +155,8 @@ def markdown(plan: HeartsPlan, results: Results) -> str:
         cells = [results.interval(arm.name, *which) for which in HEADLINE]
         lines.append(f"| {arm.words} | {cells[0].subsets} x {cells[0].hearts} | " + " | ".join(map(str, cells)) + " |")
     lines += ["", "| paired difference | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
-    for arm_name, against in dict.fromkeys((one.arm, one.against) for one in results.differences()):
-        row = [results.difference(arm_name, against, *which).interval for which in HEADLINE]
-        lines.append(f"| {arm_name} - {against} | " + " | ".join(map(str, row)) + " |")
-    return "\n".join([*lines, "", *(f"- {line}" for line in verdicts(results))])
+    interval = {(one.arm, one.against, one.structure, one.score): one.interval for one in differences}
+    for pair in dict.fromkeys((one.arm, one.against) for one in differences):
+        row = [str(interval.get((*pair, *which), NOTHING)) for which in HEADLINE]
+        lines.append(f"| {pair[0]} - {pair[1]} | " + " | ".join(row) + " |")
+    return lines
