@@ -79,7 +79,7 @@ def status(plan: Plan) -> list[str]:
 def refuse_other_settings(settings: ProofSettings, out: Path) -> None:
     """A folder belongs to one experiment; how much of it is done may change."""
     fixed = {key: value for key, value in settings.as_dict().items() if key not in MAY_CHANGE}
-    fixed["weights"] = generator(settings.model).sha256
+    generator(settings.model)  # missing weights are refused before anything is written
     path = out / SETTINGS
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)

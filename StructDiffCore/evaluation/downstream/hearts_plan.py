@@ -33,6 +33,8 @@ STRUCTURES: Structures = {
 }
 THIN = ("coronaries",)
 REAL = Arm("real")
+GENERATED = ("synthetic", "renderer", "gaussians")
+"""Sources whose pairs are made together, by the generator's weights."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,25 @@ class Course:
     arm: Arm
     subset: int
     cases: int
+    weights: str = ""
+    """The generator's, in short; what was made with others lies elsewhere."""
 
     @property
     def base(self) -> str:
+        """Where pairs lie that no generator made."""
         return f"subset-{self.subset}/cases-{self.cases}"
 
     @property
+    def generated(self) -> str:
+        """Where the generator's pairs lie."""
+        return f"{self.base}/{self.weights}"
+
+    @property
     def training(self) -> str:
-        return f"{self.base}/{self.arm.folder}"
+        return f"{self.generated if self.arm.source in GENERATED else self.base}/{self.arm.folder}"
 
     def test(self, heart: int) -> str:
-        return f"{self.base}/{self.arm.folder}-tests/{patient_name(heart)}"
+        return f"{self.training}-tests/{patient_name(heart)}"
 
 
 def patient_name(number: int) -> str:
@@ -94,10 +104,10 @@ class HeartsPlan:
 
     def courses(self) -> Iterator[Course]:
         """The main arms, every one on all subsets before the next."""
-        few = self.few
+        few, weights = self.few, weights_folder(self.settings.model)
         for arm in self.settings.chosen_arms:
             for subset in range(self.settings.subsets):
-                yield Course(arm, subset, few)
+                yield Course(arm, subset, few, weights)
 
     @property
     def test_hearts(self) -> Sequence[int]:
@@ -143,7 +153,7 @@ class HeartsPlan:
         """The pairs that an arm learns from besides the real ones."""
         source, tuned = course.arm.source, self.settings.learning.tuned_on == "augmented"
         items = []
-        if source in ("synthetic", "renderer", "gaussians"):
+        if source in GENERATED:
             items += [self._pair("pair", course, n, patients) for n in range(self.settings.pairs)]
         if source == "warped":
             items += [self._pair("warped", course, n, patients) for n in range(self.settings.pairs)]
@@ -163,7 +173,8 @@ class HeartsPlan:
             else:
                 maker.write_augmented(seed, number, place)
 
-        return Item(kind, f"{course.base}/{kind}-{number:03d}", make, patients)
+        base = course.generated if kind == "pair" else course.base
+        return Item(kind, f"{base}/{kind}-{number:03d}", make, patients)
 
     def _learn(self, course: Course, place: Path, clock: Clock) -> None:
         learn(self.lesson(course), self.settings.learning, place, clock)
@@ -218,3 +229,8 @@ def _maker(settings: ProofSettings, root: Path, patients: tuple[str, ...]) -> Ma
 def generator(model: str) -> StructDiff:
     """The generator's weights, read once."""
     return StructDiff.load_weights(Path(model)) if model else default_structdiff()
+
+
+def weights_folder(model: str) -> str:
+    """A name for what these weights made."""
+    return f"weights-{generator(model).sha256[:8]}"

@@ -13,7 +13,7 @@ import numpy as np
 from StructDiffCore.io.atomic import write_text
 
 from .arms import Arm
-from .hearts_plan import STRUCTURES, HeartsPlan
+from .hearts_plan import STRUCTURES, HeartsPlan, generator
 from .hierarchy import NOTHING, Crossed, Values, crossed_interval, paired_difference
 from .testing import read_scores
 from .work import DONE
@@ -132,6 +132,7 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
     content: dict[str, Any] = {
         "settings": plan.settings.as_dict(),
         "real cases": plan.few,
+        "weights_sha256": generator(plan.settings.model).sha256,
         "pilot": [asdict(one) for one in plan.pilot()] if not plan.settings.few else [],
         "arms": scores,
         "differences": [{**asdict(one), "interval": asdict(one.interval)} for one in differences],

@@ -13,7 +13,7 @@ from StructDiffCore.domain import StructDiffError
 from .arms import Arm, arm_named
 
 STUDIES = ("digital hearts", "real scans")
-MAY_CHANGE = ("arms", "few", "subsets", "tests", "pilot_tests", "pilot_subsets", "pilot_cases", "threads")
+MAY_CHANGE = ("arms", "few", "subsets", "tests", "pilot_tests", "pilot_subsets", "pilot_cases", "threads", "model")
 """Fields that say how much is done, not what: a started folder takes other values of them."""
 DEFAULT_ARMS = (
     "truth @30", "synthetic @30", "real", "augmented", "warped", "gaussians", "renderer", "synthetic", "CAL",

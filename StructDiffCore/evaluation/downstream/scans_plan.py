@@ -30,7 +30,7 @@ from StructDiffCore.training.seeds import numpy_generator, seed_of
 
 from .arms import Arm
 from .few_real import FewReal
-from .hearts_plan import generator, made_entry, real_entry
+from .hearts_plan import generator, made_entry, real_entry, weights_folder
 from .learning import Lesson, learn
 from .made_pairs import Maker
 from .proof_settings import ProofSettings
@@ -97,7 +97,7 @@ class ScansPlan:
         return SIDES[1 - SIDES.index(side)], "stranger"
 
     def _training(self, arm: Arm, side: str) -> str:
-        return f"{side}/{arm.folder}"
+        return f"{weights_folder(self.settings.model)}/{side}/{arm.folder}"
 
     def _scan(self, name: str) -> Item:
         def make(place: Path, clock: Clock) -> None:
@@ -124,7 +124,7 @@ class ScansPlan:
             else:
                 maker.write_pictures(warped_mask(maker.few.pairs[0].mask, seed), {}, 0, seed, place)
 
-        return Item(kind, f"{side}/{kind}-{number:03d}", make, (f"scans/{side}",))
+        return Item(kind, f"{weights_folder(self.settings.model)}/{side}/{kind}-{number:03d}", make, (f"scans/{side}",))
 
     def _maker(self, side: str) -> Maker:
         return Maker(self.settings, generator(self.settings.model), FewReal((side,), (self._read(side),)))

@@ -1,12 +1,14 @@
 """The plan and the report: the pilot, then the ceiling, all before what needs it; verdicts that follow the numbers."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.evaluation.downstream.__main__ import refuse_other_settings, status
-from StructDiffCore.evaluation.downstream.hearts_plan import STRUCTURES, HeartsPlan
+from StructDiffCore.evaluation.downstream.arms import arm_named
+from StructDiffCore.evaluation.downstream.hearts_plan import STRUCTURES, Course, HeartsPlan
 from StructDiffCore.evaluation.downstream.proof_report import Results, verdicts, write_report
 from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
 from StructDiffCore.evaluation.downstream.work import DONE, Workshop
@@ -74,6 +76,13 @@ def test_a_report_of_a_half_done_experiment_tells_what_is_known(tmp_path):
     assert told["arms"]["truth @30"]["coronaries"]["Dice"]["mean"] == pytest.approx(0.5)
     assert "real only" not in (tmp_path / "proof.md").read_text()
     assert (tmp_path / "proof.png").stat().st_size > 1000
+
+
+def test_other_weights_keep_the_pilot_and_what_no_generator_made():
+    real, made = (Course(arm_named(name), 0, 2, "weights-a") for name in ("augmented", "CAL @30"))
+    assert "weights-a" not in real.training
+    assert "weights-a" in made.training
+    assert made.training != replace(made, weights="weights-b").training
 
 
 def test_a_folder_belongs_to_one_experiment_of_any_extent(tmp_path):
