@@ -2,7 +2,7 @@
 
 python -m StructDiffCore.evaluation.confidence Testing/Examples/confidence.yaml --out runs/confidence/report
 
-Each case is kept as a line of JSON when it is done: the same command goes on where it was stopped. Several processes may share
+Each window is kept as a line of JSON when it is done: the same command goes on where it was stopped. Several processes may share
 a folder: ``--part 1/3`` takes every third case, and the report is of all that is done.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,18 +18,17 @@ from typing import Any
 
 import torch
 
-from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.segmentation.judge import shipped_judge
 from StructDiffCore.segmentation.segmenter import Segmenter
 from StructDiffCore.synthesis.error_head import TrainedHead, shipped_head
-from StructDiffCore.systems.structdiff import SHIPPED_WEIGHTS, StructDiff, default_structdiff
-from StructDiffCore.systems.weights_file import sha256_of
+from StructDiffCore.synthesis.measured_at import MeasuredAt
+from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
-from .confidence_cases import Asked, asked_cases, case_of
+from .confidence_cases import Asked, ConfidenceCase, asked_cases, cases_of
 from .confidence_maps import sampled_with_maps
 from .confidence_report import write_report
-from .confidence_scores import Judged, counts_of, rows_of, wrongs_of
+from .confidence_scores import Judged, Seen, counts_of, rows_of, wrongs_of
 from .confidence_settings import ConfidenceSettings, method_and_paths
 
 JOURNAL = "cases.jsonl"
@@ -47,50 +47,63 @@ class Bench:
     def of(cls, settings: ConfidenceSettings) -> Bench:
         system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
         head = TrainedHead.load(Path(settings.head)) if settings.head else shipped_head(system.sha256)
-        if head is not None and head.generator_sha256 != system.sha256:
-            raise StructDiffError("the error head belongs to other generator weights", "train it for these")
+        at = MeasuredAt.of(system.sha256, settings.sampling)
+        if head is not None and head.trained_at != at:
+            raise StructDiffError(f"the error head was trained at {head.trained_at}", f"train it at {at}")
         return cls(settings, system.to("cpu", torch.bfloat16), head, shipped_judge())
 
-    def methods(self, asked: Asked) -> list[str]:
+    @property
+    def measured_at(self) -> MeasuredAt:
+        """The samples that are judged."""
+        return MeasuredAt.of(self.system.sha256, self.settings.sampling)
+
+    @property
+    def head_sha256(self) -> str:
+        """Empty where no head is judged."""
+        return self.head.sha256 if self.head else ""
+
+    def judged(self, asked: Asked) -> list[Judged]:
+        """The whole case, then every damaged one against it."""
+        whole, *damaged = (self._seen(case) for case in cases_of(asked, self.settings))
+        return [self._told(whole, None), *(self._told(seen, whole) for seen in damaged)]
+
+    def _methods(self, case: ConfidenceCase) -> list[str]:
         """The maps of a case; the head only where there is one."""
-        wanted = [*self.settings.methods]
-        if asked.number < self.settings.reference_cases and not asked.damage:
-            wanted.append(self.settings.reference)
+        shown = case.asked.domain == "training" and case.asked.number < self.settings.reference_cases and not case.damage
+        wanted = [*self.settings.methods, *self.settings.references] if shown else self.settings.methods
         return [name for name in wanted if self.head is not None or method_and_paths(name)[0] != "head"]
 
-    def judged(self, asked: Asked) -> Judged:
+    def _seen(self, case: ConfidenceCase) -> Seen:
         """Sample twice, map the first, hold the maps against the errors of the second."""
-        settings, case = self.settings, case_of(asked, self.settings)
-        seed = settings.seed + 10 * asked.number
-        mapped = sampled_with_maps(self.system, case.condition, self.methods(asked), settings.steps, seed, self.head)
-        other = sampled_with_maps(self.system, case.condition, (), settings.steps, seed + 5)
-        wrongs = wrongs_of(case, mapped.clean_hu, other.clean_hu, self.judge)
-        rows = rows_of(case, mapped, wrongs, settings.threshold_hu)
-        return Judged(asked.name, asked.domain, asked.damage, rows, counts_of(mapped, wrongs, settings.threshold_hu))
+        seed = self.settings.seed + 10 * case.asked.number
+        asked = (self.system, case.condition)
+        mapped = sampled_with_maps(*asked, self._methods(case), self.settings.sampling, seed, self.head)
+        other = sampled_with_maps(*asked, (), self.settings.sampling, seed + 5)
+        return Seen.of(case, mapped, wrongs_of(case, mapped.clean_hu, other.clean_hu, self.judge))
+
+    def _told(self, seen: Seen, control: Seen | None) -> Judged:
+        asked, threshold = seen.case.asked, self.settings.threshold_hu
+        counts = counts_of(seen.mapped, seen.wrongs, threshold)
+        return Judged(asked.name, asked.domain, seen.case.damage, rows_of(seen, threshold, control), counts)
 
 
-def judge_confidence(settings: ConfidenceSettings, folder: Path, part: int = 1, parts: int = 1) -> Iterator[list[Judged]]:
-    """After every case, all that is done so far, by any process; of the cases not done yet, every ``parts``-th is made."""
-    bench = Bench.of(settings)
-    path = folder / JOURNAL
-    head = {"settings": json.loads(json.dumps(settings.as_dict())), "weights_sha256": bench.system.sha256}
-    yield (done := _read(path, head))
+def judge_confidence(bench: Bench, folder: Path, part: int = 1, parts: int = 1) -> Iterator[list[Judged]]:
+    """After every window, all that is done so far, by any process; of the windows not done yet, every ``parts``-th is made."""
+    path, settings = folder / JOURNAL, bench.settings
+    made_by = {"measured_at": bench.measured_at.as_dict(), "head_sha256": bench.head_sha256}
+    first = {"settings": json.loads(json.dumps(settings.as_dict())), **made_by}
+    yield (done := _read(path, first))
     for asked in asked_cases(settings)[part - 1 :: parts]:
         if asked.name not in {judged.case for judged in done}:
-            _append(path, asdict(bench.judged(asked)))
-            yield (done := _read(path, head))
+            _append(path, {"judged": [asdict(judged) for judged in bench.judged(asked)]})
+            yield (done := _read(path, first))
 
 
-def weights_sha256(settings: ConfidenceSettings) -> str:
-    """Of the generator that is judged."""
-    return sha256_of(Path(settings.model) if settings.model else resources_folder() / "Models" / SHIPPED_WEIGHTS)
-
-
-def _read(path: Path, head: Mapping[str, Any]) -> list[Judged]:
+def _read(path: Path, first: Mapping[str, Any]) -> list[Judged]:
     """The journal's cases; begins it where there is none, refuses one of other settings or weights, leaves a torn line out."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _append(path, head)
+        _append(path, first)
         return []
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -98,9 +111,9 @@ def _read(path: Path, head: Mapping[str, Any]) -> list[Judged]:
             found.append(json.loads(line))
         except json.JSONDecodeError:
             continue
-    if not found or found[0] != head:
-        raise StructDiffError(f"{path} belongs to other settings or weights", "choose another --out or remove it")
-    return [Judged.from_dict(content) for content in found[1:]]
+    if not found or found[0] != first:
+        raise StructDiffError(f"{path} belongs to other settings, weights or error head", "choose another --out or remove it")
+    return [Judged.from_dict(judged) for content in found for judged in content.get("judged", ())]
 
 
 def _append(path: Path, content: Mapping[str, Any]) -> None:
@@ -119,10 +132,10 @@ def main() -> None:
     part, parts = (int(number) for number in arguments.part.split("/"))
     settings = ConfidenceSettings.read(arguments.config)
     total = len(asked_cases(settings))
-    for done in judge_confidence(settings, arguments.out, part, parts):
-        if done:
-            print(f"{len(done)}/{total} {done[-1].case}", flush=True)
-    write_report(arguments.out, done, settings, weights_sha256(settings))
+    bench = Bench.of(settings)
+    for done in judge_confidence(bench, arguments.out, part, parts):
+        print(f"{len({judged.case for judged in done})}/{total} windows, {time.process_time():.0f} s of processor", flush=True)
+    write_report(arguments.out, done, settings, bench.measured_at, bench.head_sha256)
 
 
 if __name__ == "__main__":

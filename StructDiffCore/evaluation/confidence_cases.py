@@ -12,13 +12,10 @@ from scipy import ndimage
 
 from StructDiffCore.domain import CARDIAC, ImageMaskPair, LabelMap, StructDiffError, Template, Volume
 from StructDiffCore.models.conditioning import ConditionMaps
-from StructDiffCore.phantom.appearance import draw_appearance
-from StructDiffCore.phantom.formation import Rendering, render
 from StructDiffCore.phantom.heart import Heart
 from StructDiffCore.phantom.storage import load_heart, save_heart
+from StructDiffCore.synthesis.heart_window import HeartWindow
 from StructDiffCore.synthesis.prepared import Prepared, prepare
-from StructDiffCore.synthesis.tiles import Index
-from StructDiffCore.training.crops import crop_start
 from StructDiffCore.training.pool import fill_pool, open_pool
 from StructDiffCore.training.settings import PairSettings
 
@@ -36,25 +33,16 @@ HELD_OUT_STEP = 40
 
 @dataclass(frozen=True)
 class Asked:
-    """A case that is not made yet."""
+    """A window that is not made yet: looked at whole and under every damage."""
 
     domain: str
     """"training" or "held_out"."""
     number: int
-    damage: str = ""
+    damages: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        return f"{self.domain}-{self.number}" + (f"-{self.damage}" if self.damage else "")
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Two hearts in one look, seen through one window."""
-
-    target: Heart
-    truth: Rendering
-    template: Template
+        return f"{self.domain}-{self.number}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +50,8 @@ class ConfidenceCase:
     """What the generator is asked in the middle of a window, and what is true there; arrays (i, j, k) of the middle."""
 
     asked: Asked
-    window: Window
+    damage: str
+    window: HeartWindow
     condition: ConditionMaps
     box: tuple[slice, slice, slice]
     """The middle inside the window."""
@@ -84,38 +73,42 @@ class ConfidenceCase:
 
 
 def asked_cases(settings: ConfidenceSettings) -> list[Asked]:
-    """All cases in order: phantoms, the held-out domain, damage."""
-    listed = [Asked("training", number) for number in range(settings.phantom_cases)]
-    listed += [Asked("held_out", number) for number in range(settings.held_out_cases)]
-    damaged = range(min(settings.damaged_cases, settings.phantom_cases))
-    return listed + [Asked("training", number, damage) for number in damaged for damage in settings.damages]
+    """All windows in order: phantoms, the first of them with damage, then the held-out domain."""
+    listed = [
+        Asked("training", number, settings.damages * (number < settings.damaged_cases))
+        for number in range(settings.phantom_cases)
+    ]
+    return listed + [Asked("held_out", number) for number in range(settings.held_out_cases)]
 
 
-def case_of(asked: Asked, settings: ConfidenceSettings) -> ConfidenceCase:
-    """The first window whose template can be aligned, with the planted damage and the condition of its middle."""
+def cases_of(asked: Asked, settings: ConfidenceSettings) -> list[ConfidenceCase]:
+    """The whole case, then one per damage, all of the first window whose template can be aligned in every one of them."""
+    one, other = (_heart(asked.domain, asked.number + n, settings) for n in (0, 1))
     for attempt in range(ATTEMPTS):
         rng = np.random.default_rng([settings.seed, asked.domain == "held_out", asked.number, attempt])
-        window = _window(asked, settings, rng)
+        window = HeartWindow.draw(one, other, settings.voxels, asked.domain, rng)
         try:
-            return _damaged_case(asked, window, settings, rng)
+            return [_case(asked, damage, window, settings, rng) for damage in ("", *asked.damages)]
         except StructDiffError:
             continue
     raise StructDiffError(f"no window of {asked.name} has a template that can be aligned", "give larger windows (voxels)")
 
 
-def _damaged_case(asked: Asked, window: Window, settings: ConfidenceSettings, rng: np.random.Generator) -> ConfidenceCase:
+def _case(
+    asked: Asked, damage: str, window: HeartWindow, settings: ConfidenceSettings, rng: np.random.Generator
+) -> ConfidenceCase:
     mask, template, damaged = window.target.mask, window.template, np.zeros(window.target.mask.voxels.shape, bool)
-    if asked.damage == "moved":
+    if damage == "moved":
         mask, damaged = moved_tree(mask)
-    if asked.damage == "branch":
+    if damage == "branch":
         template, damaged = without_tree(template), tube_around(np.isin(mask.voxels, THIN))
     prepared = prepare(mask, template)
     edge = (settings.voxels - settings.crop) // 2
     box = tuple(slice(edge, edge + settings.crop) for _ in range(3))
-    if asked.damage == "patch":
+    if damage == "patch":
         prepared, damaged = bright_patch(prepared, box, rng)
     condition = prepared.source.crop((edge,) * 3, (settings.crop,) * 3)
-    return ConfidenceCase(asked, window, condition, box, damaged[box])  # type: ignore[arg-type]
+    return ConfidenceCase(asked, damage, window, condition, box, damaged[box])  # type: ignore[arg-type]
 
 
 def tube_around(vessels: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -158,17 +151,6 @@ def bright_patch(prepared: Prepared, box: tuple[slice, ...], rng: np.random.Gene
     ball = ((((grid - centre) * spacing) ** 2).sum(-1)) <= PATCH_RADIUS_MM**2
     bright = (image + PATCH_HU * ball).astype(np.float32)
     return replace(prepared, source=replace(prepared.source, template_image=bright)), ball
-
-
-def _window(asked: Asked, settings: ConfidenceSettings, rng: np.random.Generator) -> Window:
-    one, other = (_heart(asked.domain, asked.number + n, settings) for n in (0, 1))
-    shape: Index = (settings.voxels,) * 3
-    start = crop_start(np.argwhere(np.isin(one.mask.voxels, THIN)), True, one.geometry.shape, settings.voxels, rng)
-    start = tuple(min(s, n - settings.voxels) for s, n in zip(start, other.geometry.shape))  # type: ignore[assignment]
-    target, source = one.cropped(start, shape), other.cropped(start, shape)
-    appearance = draw_appearance(rng, asked.domain)
-    truth, shown = render(target, appearance, rng), render(source, appearance, rng)
-    return Window(target, truth, Template(ImageMaskPair(shown.noisy, source.mask), f"phantom-{source.seed}"))
 
 
 def _heart(domain: str, number: int, settings: ConfidenceSettings) -> Heart:

@@ -40,14 +40,19 @@ class Mapped:
 
 
 def sampled_with_maps(
-    system: System, condition: ConditionMaps, methods: Sequence[str], steps: int, seed: int, head: SpreadMaker | None = None
+    system: System,
+    condition: ConditionMaps,
+    methods: Sequence[str],
+    settings: SynthesisSettings,
+    seed: int,
+    head: SpreadMaker | None = None,
 ) -> Mapped:
     """One sample on the condition's grid and, beside its path, every method's map."""
-    settings = SynthesisSettings(steps=steps)
     spreads = {name: _spread(name, settings, seed, head) for name in methods}
     denoiser = TiledDenoiser(system, condition, plan_tiles(condition.shape, 128, 16, system.multiple), settings)
-    levels = log_snr_levels(steps)
-    start = start_noise((1, 1, *denoiser.plan.padded), [torch.Generator().manual_seed(seed)]) * levels[0].sigma
+    levels = log_snr_levels(settings.steps)
+    strength = levels[0].sigma * settings.temperature
+    start = start_noise((1, 1, *denoiser.plan.padded), [torch.Generator().manual_seed(seed)]) * strength
     began = time.perf_counter()
     for step in sampler_named(settings.sampler)(denoiser, start, levels, [torch.Generator().manual_seed(seed + 1)]):
         for spread in spreads.values():

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.synthesis.confidence_fit import SHIPPED_FITS, ConfidenceFit, pooled, write_fits
+from StructDiffCore.synthesis.measured_at import MeasuredAt
 
 from .confidence_scores import BIN_CENTRES_HU, TISSUES, Judged, Row
 from .confidence_settings import ConfidenceSettings
@@ -20,6 +21,7 @@ from .intervals import Interval, bootstrap
 
 BASELINES = ("edge nearness", "local deviation", "inverse radius")
 COLUMNS = ("AUROC gross", "AUSE", "AUROC flips", "partial rank correlation", "ENCE", "coverage", "calls")
+DAMAGE_COLUMNS = ("AUROC damage", "added there", "AUROC new errors", "AUROC damage, raw")
 FEWEST_CASES = 3
 """Fewer cases prove nothing."""
 
@@ -105,24 +107,46 @@ def _gap(fit: ConfidenceFit, voxels: Sequence[int], gross: Sequence[int]) -> flo
 def markdown(judged: Sequence[Judged], threshold_hu: float) -> str:
     """All tables."""
     rows = [row for case in judged for row in case.rows]
-    parts = []
-    for domain, damage in dict.fromkeys((case.domain, case.damage) for case in judged):
-        here = [row for row in rows if (row.domain, row.damage) == (domain, damage)]
-        count = len({row.case for row in here})
-        columns = (*COLUMNS, "AUROC damage", "raised at damage") if damage else COLUMNS
-        for region in ("all", "tube"):
-            title = f"### {damage or 'whole'}, {domain}, {region} ({count} cases)"
-            parts.append(_table(title, [row for row in here if row.region == region], columns))
     whole = [row for row in rows if not row.damage]
+    parts = [_region(title, here, region) for title, here in _groups(whole) for region in ("all", "tube")]
     parts.append(_tissues(whole))
+    parts += [_damage(damage, [row for row in rows if row.damage == damage]) for damage in _damages(rows)]
     parts.append(_table("### judged by the map's own seed (inflated), all", [r for r in whole if r.region == "all"], OWN))
     gaps = calibration_errors(judged, threshold_hu)
-    parts.append(
-        "\n".join(["### calibration error of the fits, left-out phantom", *(f"- {n}: {gap}" for n, gap in gaps.items())])
-    )
+    parts.append(_listed("calibration error of the fits, left-out phantom", [f"{name}: {gap}" for name, gap in gaps.items()]))
     for region in ("all", "tube"):
-        parts.append("\n".join([f"### verdict, {region}", *(f"- {verdict.words}" for verdict in verdicts(rows, region))]))
+        parts.append(_listed(f"verdict, {region}", [verdict.words for verdict in verdicts(rows, region)]))
     return "\n\n".join(parts) + "\n"
+
+
+def _groups(whole: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """All cases together, then domain by domain."""
+    domains = dict.fromkeys(row.domain for row in whole)
+    return [("all cases", list(whole)), *((name, [row for row in whole if row.domain == name]) for name in domains)]
+
+
+def _region(title: str, rows: Sequence[Row], region: str) -> str:
+    here = [row for row in rows if row.region == region]
+    first = [row for row in here if row.map == BASELINES[0]]
+    shares = {name: bootstrap([row.scores[f"{name} share"] for row in first]) for name in ("gross", "flip")}
+    told = ", ".join(f"{share.mean:.1%} {name}" for name, share in shares.items())
+    return _table(f"### {title}, {region} ({len({row.case for row in here})} cases; {told})", here, COLUMNS)
+
+
+def _damages(rows: Sequence[Row]) -> list[str]:
+    return [name for name in dict.fromkeys(row.damage for row in rows) if name]
+
+
+def _damage(damage: str, rows: Sequence[Row]) -> str:
+    here = [row for row in rows if row.region == "all"]
+    first = [row for row in here if row.map == BASELINES[0]]
+    new, there = (bootstrap([row.scores[name] for row in first]).mean for name in ("new share", "new share there"))
+    title = f"### damage '{damage}': damaged minus whole map ({len(first)} cases; {new:.1%} new gross errors, {there:.1%} in it)"
+    return _table(title, here, DAMAGE_COLUMNS)
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"### {title}", "", *(f"- {line}" for line in lines)])
 
 
 OWN = ("own-seed AUROC gross", "AUROC gross", "own-seed partial rank correlation", "partial rank correlation")
@@ -171,20 +195,21 @@ def figure(judged: Sequence[Judged], threshold_hu: float) -> Figure:
     return drawn
 
 
-def write_report(folder: Path, judged: Sequence[Judged], settings: ConfidenceSettings, weights_sha256: str) -> None:
+def write_report(
+    folder: Path, judged: Sequence[Judged], settings: ConfidenceSettings, at: MeasuredAt, head_sha256: str = ""
+) -> None:
     """report.json, report.md, report.png and the fits, as they are shipped with the weights."""
     rows = [row for case in judged for row in case.rows]
     document = {
         "settings": settings.as_dict(),
-        "weights_sha256": weights_sha256,
+        "measured_at": at.as_dict(),
+        "head_sha256": head_sha256,
         "rows": [asdict(row) for row in rows],
-        "verdicts": {
-            region: [{**asdict(v), "informative": v.informative} for v in verdicts(rows, region)] for region in ("all", "tube")
-        },
+        "verdicts": {region: [verdict.as_dict() for verdict in verdicts(rows, region)] for region in ("all", "tube")},
     }
     write_text(folder / "report.json", json.dumps(document, indent=1) + "\n")
     write_text(folder / "report.md", markdown(judged, settings.threshold_hu))
     figure(judged, settings.threshold_hu).savefig(folder / "report.png", dpi=110)
     cases = sum(case.domain == "training" and not case.damage for case in judged)
     if cases:
-        write_fits(folder / SHIPPED_FITS, fits_of(judged, settings.threshold_hu), weights_sha256, settings.steps, cases)
+        write_fits(folder / SHIPPED_FITS, fits_of(judged, settings.threshold_hu), at, cases, head_sha256)

@@ -52,6 +52,21 @@ class Judged:
 
 
 @dataclass(frozen=True, eq=False)
+class Seen:
+    """One case with its maps and what is wrong in it."""
+
+    case: ConfidenceCase
+    mapped: Mapped
+    wrongs: Wrongs
+    maps: Mapping[str, Map]
+    """The methods' and the baselines'."""
+
+    @classmethod
+    def of(cls, case: ConfidenceCase, mapped: Mapped, wrongs: Wrongs) -> Seen:
+        return cls(case, mapped, wrongs, {**mapped.deviations_hu, **baselines(case, mapped.clean_hu)})
+
+
+@dataclass(frozen=True, eq=False)
 class Wrongs:
     """What went wrong in a case; arrays (i, j, k). Errors are signed, in HU, against the clean truth."""
 
@@ -74,20 +89,20 @@ def wrongs_of(case: ConfidenceCase, own_hu: NDArray, independent_hu: NDArray, ju
     return Wrongs(independent_hu - case.truth_hu, own_hu - case.truth_hu, read != wanted)
 
 
-def rows_of(case: ConfidenceCase, mapped: Mapped, wrongs: Wrongs, threshold_hu: float) -> list[Row]:
-    """Every map, baselines included, on every region."""
-    maps: dict[str, Map] = {**mapped.deviations_hu, **baselines(case, mapped.clean_hu)}
+def rows_of(seen: Seen, threshold_hu: float, control: Seen | None = None) -> list[Row]:
+    """Every map, baselines included, on every region; of a damaged case against the whole one as the ``control``."""
+    case, mapped, wrongs = seen.case, seen.mapped, seen.wrongs
     where = {"all": np.ones(case.tube.shape, bool), "tube": case.tube}
     where |= {name: np.isin(case.labels, values) for name, values in TISSUES.items()}
     asked, rows = case.asked, []
-    for name, values in maps.items():
+    for name, values in seen.maps.items():
         extra = {"cost": mapped.cost[name], "calls": mapped.calls[name]} if name in mapped.cost else {}
         for region, inside in where.items():
             if np.count_nonzero(inside) >= FEWEST_VOXELS:
                 scores = _scores(case, values, wrongs, inside, threshold_hu, name in mapped.cost)
                 if region == "all":
-                    scores |= extra | _damage_scores(values, case.damaged)
-                rows.append(Row(asked.name, asked.domain, asked.damage, name, region, scores))
+                    scores |= extra | (damage_scores(name, seen, control, threshold_hu) if control else {})
+                rows.append(Row(asked.name, asked.domain, case.damage, name, region, scores))
     return rows
 
 
@@ -109,13 +124,23 @@ def _scores(
     return scores | ({"ENCE": ence(found, error), "coverage": coverage(found, error)} if in_hu else {})
 
 
-def _damage_scores(values: Map, damaged: NDArray[np.bool_]) -> dict[str, float]:
-    """Whether the map points at the damage, and how much higher it is there."""
-    if not damaged.any() or damaged.all():
-        return {}
-    inside, outside = values[damaged].mean(), values[~damaged].mean()
-    raised = float(inside / outside) if outside else float("nan")
-    return {"AUROC damage": auroc(values.ravel(), damaged.ravel()), "raised at damage": raised}
+def damage_scores(name: str, seen: Seen, control: Seen, threshold_hu: float) -> dict[str, float]:
+    """Whether what the damage adds to the map (damaged minus whole, same seed) points at it, and at the errors it makes.
+
+    New errors are gross with the damage and not without, in the independent sample; without the control, a map that is
+    always high at vessels would seem to know of every damaged one.
+    """
+    damaged, values = seen.case.damaged, seen.maps[name]
+    added = values - control.maps[name]
+    new = (np.abs(seen.wrongs.independent) > threshold_hu) & (np.abs(control.wrongs.independent) <= threshold_hu)
+    return {
+        "AUROC damage, raw": auroc(values.ravel(), damaged.ravel()),
+        "AUROC damage": auroc(added.ravel(), damaged.ravel()),
+        "added there": float(added[damaged].mean()) if damaged.any() else float("nan"),
+        "AUROC new errors": auroc(added.ravel(), new.ravel()),
+        "new share": float(new.mean()),
+        "new share there": float(new[damaged].mean()) if damaged.any() else float("nan"),
+    }
 
 
 def counts_of(mapped: Mapped, wrongs: Wrongs, threshold_hu: float) -> Mapping[str, tuple[list[int], list[int]]]:

@@ -18,26 +18,28 @@ DAMAGES = ("patch", "branch", "moved")
 class ConfidenceSettings:
     """One judgement of confidence maps; equal settings and weights give equal scores."""
 
-    phantom_cases: int = 6
+    phantom_cases: int = 8
     """Unseen digital hearts in looks of the training domain, each with another heart as the template."""
-    held_out_cases: int = 2
+    held_out_cases: int = 4
     """The same from the held-out domain."""
-    damaged_cases: int = 2
-    """How many of the phantom cases are repeated under every planted damage."""
+    damaged_cases: int = 3
+    """How many of the phantom cases are repeated under every planted damage; the whole case is the control."""
     damages: tuple[str, ...] = DAMAGES
     """Which damages are planted."""
     methods: tuple[str, ...] = ("trajectory", "tails", "noises", "full", "head")
     """Maps: methods of SSV, 'full@20' with that many paths."""
-    reference: str = "full@20"
-    """A costly map shown beside them on the first ``reference_cases`` cases."""
-    reference_cases: int = 1
-    """See ``reference``."""
-    voxels: int = 64
+    references: tuple[str, ...] = ("full@20", "noises@20")
+    """Costly maps shown beside them on the first ``reference_cases`` phantoms."""
+    reference_cases: int = 3
+    """See ``references``."""
+    voxels: int = 96
     """Edge of the window that template and target show, laid around a coronary."""
-    crop: int = 40
+    crop: int = 64
     """Edge of the window's middle that is synthesised and judged."""
     steps: int = SynthesisSettings().steps
     """Denoising steps of a sample."""
+    temperature: float = SynthesisSettings().temperature
+    """Strength of a sample's start noise."""
     threshold_hu: float = 50.0
     """A larger error is gross: half the contrast between muscle and fat, a sixth of that between muscle and contrast blood."""
     pool: str = "runs/judge-pool"
@@ -55,11 +57,17 @@ class ConfidenceSettings:
     seed: int = 40_000_000
     """Seed of windows, looks and samples; the held-out hearts' is 1000 higher."""
 
+    @property
+    def sampling(self) -> SynthesisSettings:
+        """How the samples are made."""
+        return SynthesisSettings(steps=self.steps, temperature=self.temperature)
+
     def __post_init__(self) -> None:
-        for name in ("methods", "damages"):
+        for name in ("methods", "damages", "references"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        for name in (*self.methods, self.reference):
+        for name in (*self.methods, *self.references):
             method_and_paths(name)
+        self.sampling  # noqa: B018  (refuses what no sample can be made with)
         unknown = sorted(set(self.damages) - set(DAMAGES))
         if unknown:
             raise StructDiffError(f"unknown damages {unknown}", f"choose from {', '.join(DAMAGES)}")

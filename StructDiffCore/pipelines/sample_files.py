@@ -107,19 +107,17 @@ def confidence_worth(synthesis: Synthesis) -> str:
 
 
 def confidence_share(synthesis: Synthesis) -> ConfidenceMap | None:
-    """P(|error| <= X HU) where the relation of this method's deviation to errors was measured for these weights and steps."""
+    """P(|error| <= X HU) where the relation of this method's deviation to errors was measured for samples made like this."""
     fit, made = _fit_of(synthesis), synthesis.uncertainty
     return None if fit is None or made is None else fit.of(made.deviation_hu)
 
 
 def _fit_of(synthesis: Synthesis) -> ConfidenceFit | None:
     from StructDiffCore.synthesis.confidence_fit import shipped_fit
+    from StructDiffCore.synthesis.measured_at import MeasuredAt
 
-    made, settings = synthesis.uncertainty, synthesis.record.get("settings", {})
-    as_measured = settings.get("temperature", 1.0) == 1.0
-    if made is None or not as_measured or not synthesis.record.get("weights_sha256"):
-        return None
-    return shipped_fit(synthesis.record["weights_sha256"], settings.get("steps", 0), made.record["method"])
+    made, at = synthesis.uncertainty, MeasuredAt.of_record(synthesis.record)
+    return None if made is None or at is None else shipped_fit(at, made.record["method"])
 
 
 def confidence_record(sample: Sample) -> dict[str, Any] | None:

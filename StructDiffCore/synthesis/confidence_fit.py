@@ -15,6 +15,8 @@ from scipy.optimize import isotonic_regression
 from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import ConfidenceMap, StructDiffError, Volume
 
+from .measured_at import MeasuredAt
+
 SHIPPED_FITS = "confidence-fits.json"
 
 
@@ -70,26 +72,26 @@ def pooled(counts: Sequence[Sequence[ArrayLike]]) -> list[NDArray[np.float64]]:
     return [np.sum([np.asarray(case[n], float) for case in counts], axis=0) for n in range(len(counts[0]))]
 
 
-def write_fits(path: Path, fits: Mapping[str, ConfidenceFit], weights_sha256: str, steps: int, cases: int) -> None:
-    """All methods' fits of one generator at one number of sampling steps as JSON; ``cases`` phantoms made them."""
+def write_fits(path: Path, fits: Mapping[str, ConfidenceFit], at: MeasuredAt, cases: int, head_sha256: str = "") -> None:
+    """All methods' fits for samples made ``at`` as JSON; ``cases`` phantoms made them, the head's map that error head."""
     told = {name: fit.as_dict() for name, fit in fits.items()}
-    content = {"weights_sha256": weights_sha256, "steps": steps, "cases": cases, "fits": told}
+    content = {"measured_at": at.as_dict(), "head_sha256": head_sha256, "cases": cases, "fits": told}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_fits(path: Path, weights_sha256: str, steps: int) -> dict[str, ConfidenceFit]:
-    """The fits of a file by method; none where it is absent or belongs to other weights or numbers of steps."""
+def read_fits(path: Path, at: MeasuredAt) -> dict[str, ConfidenceFit]:
+    """The fits of a file by method; none where it is absent or was measured on samples made otherwise."""
     if not path.is_file():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if (content["weights_sha256"], content["steps"]) != (weights_sha256, steps):
+        if MeasuredAt.from_dict(content["measured_at"]) != at:
             return {}
         return {name: ConfidenceFit.from_dict(fit) for name, fit in content["fits"].items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StructDiffError(f"{path} holds no confidence fits ({error})", "make them again, or remove the file") from None
 
 
-def shipped_fit(weights_sha256: str, steps: int, method: str) -> ConfidenceFit | None:
-    """The fit shipped for these weights, steps and method; None where it was never measured."""
-    return read_fits(resources_folder() / "Models" / SHIPPED_FITS, weights_sha256, steps).get(method)
+def shipped_fit(at: MeasuredAt, method: str) -> ConfidenceFit | None:
+    """The fit shipped for samples made ``at`` and this method's map; None where it was never measured."""
+    return read_fits(resources_folder() / "Models" / SHIPPED_FITS, at).get(method)

@@ -23,6 +23,7 @@ from StructDiffCore.models.condition_tensors import MAP_NAMES
 from StructDiffCore.models.space_to_depth import depth_to_space
 from StructDiffCore.systems.weights_file import read_weights, write_weights
 
+from .measured_at import MeasuredAt
 from .ssv import Spread
 
 SYSTEM = "error-head"
@@ -89,19 +90,24 @@ class HeadSpread(Spread):
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
-    """A head with the generator it was trained for."""
+    """A head with the samples whose errors it learnt."""
 
     head: ErrorHead
-    generator_sha256: str
+    trained_at: MeasuredAt
     sha256: str = ""
+
+    @property
+    def generator_sha256(self) -> str:
+        """Of the weights whose features it reads."""
+        return self.trained_at.weights_sha256
 
     def spread(self) -> HeadSpread:
         """A fresh spread for one sample."""
         return HeadSpread(self.head, self.sha256)
 
     def save(self, path: Path) -> str:
-        """Half-precision safetensors with the generator's SHA-256 in the header; returns the file's."""
-        settings = {"channels": self.head.spread.in_channels, "generator_sha256": self.generator_sha256}
+        """Half-precision safetensors with ``trained_at`` in the header; returns the file's SHA-256."""
+        settings = {"channels": self.head.spread.in_channels, "trained_at": self.trained_at.as_dict()}
         return write_weights(path, SYSTEM, self.head.state_dict(), settings)
 
     @classmethod
@@ -111,9 +117,10 @@ class TrainedHead:
         try:
             head = ErrorHead(int(str(file.settings["channels"])))
             head.load_state_dict({name: tensor.float() for name, tensor in file.tensors.items()})
-        except (KeyError, ValueError, RuntimeError):
+            trained_at = MeasuredAt.from_dict(cast(dict[str, Any], file.settings["trained_at"]))
+        except (KeyError, TypeError, ValueError, RuntimeError):
             raise StructDiffError(f"{path} holds no error head of this version", "train it again") from None
-        return cls(head.eval(), str(file.settings.get("generator_sha256", "")), file.sha256)
+        return cls(head.eval(), trained_at, file.sha256)
 
 
 def shipped_head(generator_sha256: str) -> TrainedHead | None:

@@ -178,10 +178,11 @@ class NoisesSpread(Spread):
 
     name = "noises"
 
-    def __init__(self, paths: int, steps: int, seed: int) -> None:
+    def __init__(self, paths: int, steps: int, seed: int, temperature: float = 1.0) -> None:
         streams = np.random.SeedSequence([seed, NOISE_STREAM]).generate_state(paths)
         self.seeds = [int(number) for number in streams]
         self.grid = log_snr_levels(skipped_calls(steps))
+        self.strength = self.grid[0].sigma * temperature
 
     @property
     def extra_calls(self) -> int:
@@ -193,7 +194,7 @@ class NoisesSpread(Spread):
     def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
         seen = RunningVariance()
         for seed in self.seeds:
-            noise = start_noise(start.shape, [torch.Generator().manual_seed(seed)]) * self.grid[0].sigma
+            noise = start_noise(start.shape, [torch.Generator().manual_seed(seed)]) * self.strength
             seen.add(last_clean(ddim(denoiser, noise, self.grid)))
         return seen.variance()
 
@@ -233,7 +234,7 @@ def spread_of(settings: SynthesisSettings, seed: int, head: SpreadMaker | None =
     makers: dict[str, Callable[[], Spread]] = {
         "full": lambda: SkippedPathsSpread(settings.ssv_paths, settings.steps, seed),
         "tails": lambda: TailsSpread(settings.ssv_paths, seed),
-        "noises": lambda: NoisesSpread(settings.ssv_paths, settings.steps, seed),
+        "noises": lambda: NoisesSpread(settings.ssv_paths, settings.steps, seed, settings.temperature),
         "trajectory": TrajectorySpread,
         "off": NoSpread,
     }

@@ -1,6 +1,8 @@
 """The judgement of confidence maps: damage that was planted, scores by hand, verdicts that can fail, a run that goes on."""
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +12,15 @@ from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, St
 from StructDiffCore.evaluation import confidence
 from StructDiffCore.evaluation.confidence_cases import Asked, asked_cases, moved_tree, tube_around, without_tree
 from StructDiffCore.evaluation.confidence_report import calibration_errors, fits_of, markdown, verdicts, write_report
-from StructDiffCore.evaluation.confidence_scores import BIN_CENTRES_HU, BIN_EDGES_HU, Judged, Row
+from StructDiffCore.evaluation.confidence_scores import BIN_CENTRES_HU, BIN_EDGES_HU, Judged, Row, damage_scores
 from StructDiffCore.evaluation.confidence_settings import ConfidenceSettings
 from StructDiffCore.synthesis.confidence_fit import read_fits
+from StructDiffCore.synthesis.error_head import ErrorHead, TrainedHead
+from StructDiffCore.synthesis.measured_at import MeasuredAt
+from StructDiffCore.systems.structdiff import default_structdiff
 
 SHAPE = (12, 10, 8)
+AT = MeasuredAt("abc", "ddim", 10, 0.8)
 
 
 def a_mask():
@@ -51,7 +57,14 @@ def judged(case, advantage, domain="training", beyond=0.2, damage=""):
     """A case where 'ssv' has this advantage over the better baseline."""
     told = {"ssv": (0.7 + advantage, beyond), "edge nearness": (0.7, 0.0), "local deviation": (0.6, 0.1)}
     rows = [
-        Row(case, domain, damage, name, region, {"AUROC gross": a, "partial rank correlation": b, "gross share": 0.1})
+        Row(
+            case,
+            domain,
+            damage,
+            name,
+            region,
+            {"AUROC gross": a, "partial rank correlation": b, "gross share": 0.1, "flip share": 0.1},
+        )
         for name, (a, b) in told.items()
         for region in ("all", "tube")
     ]
@@ -99,23 +112,69 @@ def test_bins_hold_their_centres():
 
 def test_the_report_holds_tables_verdicts_figure_and_fits(tmp_path):
     cases = [judged(str(n), 0.05) for n in range(3)] + [judged("h", 0.1, domain="held_out")]
-    write_report(tmp_path, cases, ConfidenceSettings(), "abc")
+    write_report(tmp_path, cases, ConfidenceSettings(), AT)
     told = json.loads((tmp_path / "report.json").read_text())
     assert told["verdicts"]["all"][0]["informative"] is True
     assert "ssv: informative" in (tmp_path / "report.md").read_text()
     assert (tmp_path / "report.png").stat().st_size > 5000
-    assert set(read_fits(tmp_path / "confidence-fits.json", "abc", 10)) == {"ssv"}
+    assert set(read_fits(tmp_path / "confidence-fits.json", AT)) == {"ssv"}
+    assert read_fits(tmp_path / "confidence-fits.json", replace(AT, temperature=1.0)) == {}
     assert "| edge nearness | 0.7 " in markdown(cases, 50)
 
 
-def test_the_cases_are_phantoms_then_the_held_out_domain_then_damage():
-    names = [asked.name for asked in asked_cases(ConfidenceSettings(phantom_cases=2, held_out_cases=1, damaged_cases=1))]
-    assert names == ["training-0", "training-1", "held_out-0", "training-0-patch", "training-0-branch", "training-0-moved"]
+def test_the_windows_are_phantoms_the_first_of_them_with_damage_then_the_held_out_domain():
+    asked = asked_cases(ConfidenceSettings(phantom_cases=2, held_out_cases=1, damaged_cases=1))
+    assert [one.name for one in asked] == ["training-0", "training-1", "held_out-0"]
+    assert [one.damages for one in asked] == [("patch", "branch", "moved"), (), ()]
+
+
+def seen(values, errors, damaged):
+    """A case of 8 voxels in a row, with one map."""
+    case = SimpleNamespace(damaged=np.array(damaged, bool))
+    wrongs = SimpleNamespace(independent=np.array(errors, float))
+    return SimpleNamespace(case=case, wrongs=wrongs, maps={"ssv": np.array(values, float)})
+
+
+def test_a_map_that_is_high_at_vessels_anyway_knows_nothing_of_their_damage():
+    there = [0, 0, 1, 1, 0, 0, 0, 0]
+    at_vessels, errors = [1, 1, 9, 9, 1, 1, 1, 1], [0, 60, 0, 0, 0, 0, 0, 0]
+    whole = seen(at_vessels, errors, np.zeros(8))
+    same = damage_scores("ssv", seen(at_vessels, errors, there), whole, 50)
+    assert same["AUROC damage, raw"] == 1
+    assert same["AUROC damage"] == 0.5
+    assert same["added there"] == same["new share"] == 0
+
+
+def test_a_map_that_rises_at_the_damage_and_at_the_errors_it_makes_is_credited_for_both():
+    there = [0, 0, 1, 1, 0, 0, 0, 0]
+    whole = seen([1, 1, 9, 9, 1, 1, 1, 1], [0, 60, 0, 0, 0, 0, 0, 0], np.zeros(8))
+    hurt = seen([1, 1, 12, 10, 1, 1, 1, 1], [0, -70, 80, 0, 0, 0, 0, 0], there)
+    told = damage_scores("ssv", hurt, whole, 50)
+    assert told["AUROC damage"] == told["AUROC new errors"] == 1
+    assert told["added there"] == 2
+    assert (told["new share"], told["new share there"]) == (1 / 8, 1 / 2)
+
+
+def test_the_table_of_a_damage_is_of_its_own_cases():
+    cases = [judged(str(n), 0.05) for n in range(2)]
+    scores = {"AUROC damage": 0.9, "new share": 0.1, "new share there": 0.5}
+    rows = [Row("0", "training", "patch", name, "all", scores) for name in ("ssv", "edge nearness")]
+    told = markdown([*cases, Judged("0", "training", "patch", rows, cases[0].counts)], 50)
+    assert "damage 'patch': damaged minus whole map (1 cases; 10.0% new gross errors, 50.0% in it)" in told
+    assert "| ssv | 0.9" in told
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"methods": ["guess"]}, {"reference": "off"}, {"damages": ["flood"]}, {"crop": 41}, {"crop": 72}, {"phantom_cases": 0}],
+    [
+        {"methods": ["guess"]},
+        {"references": ["off"]},
+        {"temperature": 1.5},
+        {"damages": ["flood"]},
+        {"crop": 41},
+        {"crop": 104},
+        {"phantom_cases": 0},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(StructDiffError):
@@ -128,30 +187,36 @@ def test_a_file_with_an_unknown_field_is_refused_and_the_example_is_read(tmp_pat
         ConfidenceSettings.read(tmp_path / "c.yaml")
 
 
-def test_a_stopped_run_goes_on_and_leaves_a_torn_line_out(tmp_path, monkeypatch):
+def test_a_stopped_run_goes_on_and_leaves_a_torn_line_out(tmp_path):
     made = []
 
     class Bench:
-        class system:
-            sha256 = "abc"
+        settings = ConfidenceSettings(phantom_cases=2, held_out_cases=1, damaged_cases=0)
+        head_sha256 = "head"
 
-        @classmethod
-        def of(cls, settings):
-            return cls()
+        def __init__(self, at=AT):
+            self.measured_at = at
 
         def judged(self, asked: Asked):
             made.append(asked.name)
-            return judged(asked.name, 0.05)
+            return [judged(asked.name, 0.05), judged(asked.name, 0.01, damage="patch")]
 
-    monkeypatch.setattr(confidence, "Bench", Bench)
-    settings = ConfidenceSettings(phantom_cases=2, held_out_cases=1, damaged_cases=0)
-    steps = confidence.judge_confidence(settings, tmp_path)
-    assert [len(next(steps)) for _ in range(2)] == [0, 1]
+    steps = confidence.judge_confidence(Bench(), tmp_path)
+    assert [len(next(steps)) for _ in range(2)] == [0, 2]
     with (tmp_path / confidence.JOURNAL).open("a") as file:
         file.write('{"case": "training-1", "dom')
-    last = list(confidence.judge_confidence(settings, tmp_path))[-1]
+    last = list(confidence.judge_confidence(Bench(), tmp_path))[-1]
     assert made == ["training-0", "training-1", "held_out-0"]
-    assert [case.case for case in last] == made
-    assert [case.case for case in next(confidence.judge_confidence(settings, tmp_path))] == made
-    with pytest.raises(StructDiffError, match="other settings or weights"):
-        next(confidence.judge_confidence(ConfidenceSettings(phantom_cases=3), tmp_path))
+    assert [case.case for case in last if not case.damage] == made
+    assert [case.case for case in next(confidence.judge_confidence(Bench(), tmp_path)) if case.damage] == made
+    with pytest.raises(StructDiffError, match="other settings, weights or error head"):
+        next(confidence.judge_confidence(Bench(replace(AT, temperature=1.0)), tmp_path))
+
+
+def test_a_head_trained_at_another_temperature_is_refused(tmp_path):
+    settings = ConfidenceSettings(temperature=0.3, head=str(tmp_path / "head.safetensors"))
+    at = MeasuredAt.of(default_structdiff().sha256, settings.sampling)
+    TrainedHead(ErrorHead(8), replace(at, temperature=0.9)).save(tmp_path / "head.safetensors")
+    with pytest.raises(StructDiffError, match=r"temperature 0\.9.*") as refused:
+        confidence.Bench.of(settings)
+    assert "temperature 0.3" in refused.value.remedy

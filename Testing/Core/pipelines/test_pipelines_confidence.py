@@ -9,25 +9,27 @@ from StructDiffCore.domain import Geometry, Volume
 from StructDiffCore.pipelines.sample_files import confidence_share, confidence_worth
 from StructDiffCore.synthesis import confidence_fit
 from StructDiffCore.synthesis.confidence_fit import ConfidenceFit, write_fits
+from StructDiffCore.synthesis.measured_at import MeasuredAt
 from StructDiffCore.synthesis.result import Synthesis
 from StructDiffCore.synthesis.ssv import Uncertainty
 
 GEOMETRY = Geometry((2, 2, 1))
+AT = MeasuredAt("abc", "ddim", 10, 0.8)
 
 
-def a_synthesis(weights="abc", steps=10, method="tails"):
+def a_synthesis(weights="abc", method="tails", **settings):
     image = Volume(np.zeros(GEOMETRY.shape, np.float32), GEOMETRY)
     variance = Volume(np.array([0, 4, 16, 900], np.float32).reshape(GEOMETRY.shape), GEOMETRY)
-    record = {"weights_sha256": weights, "settings": {"steps": steps}}
+    record = {"weights_sha256": weights, "settings": {**AT.as_dict(), **settings}}
     return Synthesis(image, image, record, Uncertainty(variance, {"method": method}))
 
 
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
-    """Resources in which 'tails' was fitted for the weights 'abc' at 10 steps."""
+    """Resources in which 'tails' was fitted for the weights 'abc' at 10 steps and temperature 0.8."""
     (tmp_path / "Models").mkdir()
     fit = ConfidenceFit(50.0, np.array([0.0, 4.0]), np.array([1.0, 0.2]))
-    write_fits(tmp_path / "Models" / confidence_fit.SHIPPED_FITS, {"tails": fit}, "abc", 10, 3)
+    write_fits(tmp_path / "Models" / confidence_fit.SHIPPED_FITS, {"tails": fit}, AT, 3)
     monkeypatch.setattr(confidence_fit, "resources_folder", lambda: tmp_path)
 
 
@@ -35,8 +37,19 @@ def test_a_measured_map_is_turned_into_confidences(measured):
     assert_allclose(confidence_share(a_synthesis()).voxels.ravel(), [1.0, 0.6, 0.2, 0.2], rtol=1e-6)
 
 
-@pytest.mark.parametrize("other", [{"weights": "else"}, {"weights": ""}, {"steps": 6}, {"method": "full"}])
-def test_other_weights_steps_or_methods_have_no_confidences(measured, other):
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"weights": "else"},
+        {"weights": ""},
+        {"steps": 6},
+        {"temperature": 1.0},
+        {"sampler": "euler"},
+        {"temperature": None},
+        {"method": "full"},
+    ],
+)
+def test_samples_or_maps_made_otherwise_have_no_confidences(measured, other):
     assert confidence_share(a_synthesis(**other)) is None
 
 

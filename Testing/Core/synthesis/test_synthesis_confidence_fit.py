@@ -1,6 +1,7 @@
 """Confidence of a deviation: pool-adjacent-violators by hand, monotone by nature, kept apart from other weights."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
+from StructDiffCore.config.resources import resources_folder
+from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import Geometry, StructDiffError, Volume
-from StructDiffCore.synthesis.confidence_fit import ConfidenceFit, pooled, read_fits, shipped_fit, write_fits
+from StructDiffCore.synthesis.confidence_fit import SHIPPED_FITS, ConfidenceFit, pooled, read_fits, shipped_fit, write_fits
+from StructDiffCore.synthesis.error_head import SHIPPED_HEAD, TrainedHead
+from StructDiffCore.synthesis.measured_at import MeasuredAt
 
 
 def a_fit():
@@ -43,26 +48,54 @@ def test_more_deviation_is_never_more_confidence(counts):
         assert voxels @ np.interp(np.arange(len(counts)), fit.deviation_hu, 1 - fit.confidence) == pytest.approx(gross.sum())
 
 
-def test_fits_come_back_from_their_file_and_only_for_their_weights(tmp_path):
+AT = MeasuredAt("abc", "ddim", 10, 0.8)
+
+
+def test_fits_come_back_from_their_file(tmp_path):
     path = tmp_path / "fits.json"
-    write_fits(path, {"tails": a_fit()}, "abc", steps=10, cases=3)
-    assert_allclose(read_fits(path, "abc", 10)["tails"].confidence, a_fit().confidence)
-    assert read_fits(path, "other", 10) == read_fits(path, "abc", 6) == {}
-    assert read_fits(tmp_path / "absent.json", "abc", 10) == {}
-    assert json.loads(path.read_text())["cases"] == 3
+    write_fits(path, {"tails": a_fit()}, AT, cases=3, head_sha256="head")
+    assert_allclose(read_fits(path, AT)["tails"].confidence, a_fit().confidence)
+    assert read_fits(tmp_path / "absent.json", AT) == {}
+    told = json.loads(path.read_text())
+    assert (told["cases"], told["head_sha256"], told["measured_at"]["temperature"]) == (3, "head", 0.8)
+
+
+@pytest.mark.parametrize("other", [{"weights_sha256": "else"}, {"sampler": "euler"}, {"steps": 6}, {"temperature": 1.0}])
+def test_samples_made_otherwise_have_no_fits(tmp_path, other):
+    write_fits(tmp_path / "fits.json", {"tails": a_fit()}, AT, cases=3)
+    assert read_fits(tmp_path / "fits.json", replace(AT, **other)) == {}
 
 
 def test_a_damaged_file_and_a_rising_curve_are_refused(tmp_path):
     path = tmp_path / "fits.json"
-    path.write_text('{"weights_sha256": "abc", "steps": 10, "fits": {"tails": {}}}')
+    path.write_text(json.dumps({"measured_at": AT.as_dict(), "fits": {"tails": {}}}))
     with pytest.raises(StructDiffError, match="no confidence fits"):
-        read_fits(path, "abc", 10)
+        read_fits(path, AT)
+    path.write_text('{"weights_sha256": "abc", "steps": 10, "fits": {}}')
+    with pytest.raises(StructDiffError, match="no confidence fits"):
+        read_fits(path, AT)
     with pytest.raises(StructDiffError, match="must fall"):
         ConfidenceFit(50.0, np.array([1.0, 2.0]), np.array([0.1, 0.5]))
 
 
 def test_weights_that_were_never_measured_have_no_fit():
-    assert shipped_fit("no such weights", 10, "trajectory") is None
+    assert shipped_fit(replace(AT, weights_sha256="no such weights"), "trajectory") is None
+
+
+def test_a_record_tells_what_its_sample_was_made_at_and_an_incomplete_one_nothing():
+    record = {"weights_sha256": "abc", "settings": SynthesisSettings(sampler="ddim", steps=10, temperature=0.8).as_dict()}
+    assert MeasuredAt.of_record(record) == AT
+    assert MeasuredAt.of_record({"settings": {"steps": 10}}) is None
+    assert MeasuredAt.of_record({"generator": "renderer"}) is None
+
+
+def test_the_shipped_fits_and_the_shipped_head_were_made_from_the_same_samples():
+    models = resources_folder() / "Models"
+    told = json.loads((models / SHIPPED_FITS).read_text())
+    head = TrainedHead.load(models / SHIPPED_HEAD)
+    assert MeasuredAt.from_dict(told["measured_at"]) == head.trained_at
+    assert told["head_sha256"] == head.sha256
+    assert set(read_fits(models / SHIPPED_FITS, head.trained_at)) >= {"head", "trajectory"}
 
 
 def test_counts_of_cases_add_up():

@@ -16,6 +16,7 @@ from StructDiffCore.domain import Geometry, StructDiffError
 from StructDiffCore.models.condition_encoder import Features
 from StructDiffCore.models.conditioning import ConditionMaps
 from StructDiffCore.synthesis.error_head import ErrorHead, TrainedHead, likelihood_loss, shipped_head
+from StructDiffCore.synthesis.measured_at import MeasuredAt
 from StructDiffCore.synthesis.memory import SPREAD_BYTES_PER_VOXEL
 from StructDiffCore.synthesis.ssv import NoisesSpread, TailsSpread, spread_of
 from StructDiffCore.synthesis.ssv_calls import extra_calls
@@ -120,9 +121,12 @@ class FeaturedSystem(PointwiseSystem):
         return features
 
 
+AT = MeasuredAt("generator", "ddim", 8, 0.8)
+
+
 def a_head(seed=0):
     torch.manual_seed(seed)
-    return TrainedHead(ErrorHead(8), "generator")
+    return TrainedHead(ErrorHead(8), AT)
 
 
 def sampled(method, seed=0, tile=16, shape=SHAPE, head=None):
@@ -198,6 +202,16 @@ def test_a_head_comes_back_from_its_file_with_its_generators_name(tmp_path):
     head = a_head()
     head.save(tmp_path / "head.safetensors")
     found = TrainedHead.load(tmp_path / "head.safetensors")
+    assert found.trained_at == AT
     assert found.generator_sha256 == "generator"
     shapes = (torch.randn(1, 8, 4, 4, 4), torch.randn(1, 6, 8, 8, 8), torch.randn(1, 1, 8, 8, 8))
     assert_allclose(found.head(*shapes).detach(), head.head(*shapes).detach(), atol=1e-2)
+
+
+def test_calmer_noises_spread_less_in_step_with_the_temperature():
+    def spread_at(temperature):
+        chosen = SynthesisSettings(ssv="noises", ssv_paths=4, steps=8, temperature=temperature)
+        return spread_of(chosen, 0).variance(gaussian, start_of(8))
+
+    assert_allclose(spread_at(0.5), 0.25 * spread_at(1.0), rtol=1e-4)
+    assert float(spread_at(1.0).mean()) > 0
