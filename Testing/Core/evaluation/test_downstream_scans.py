@@ -56,6 +56,7 @@ def test_arms_that_make_no_sense_here_are_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(shared_data_folder() is None, reason="the shared real scans are not here")
 def test_every_arm_of_the_real_test_runs_in_miniature(tmp_path):
     learning = {"network": "UNet", "crop": 32, "batch": 1, "first_steps": 2, "last_steps": 1, "precision": "32-true"}
