@@ -13,8 +13,9 @@ from StructDiffCore.domain import LabelScheme
 
 DOUBTED = 0.5
 """A weight below this counts as doubt."""
-EVEN = 0.01
-"""Share of a class's weight that the maps must move in some class to do anything worth the name."""
+EVEN = 0.05
+"""Where the maps move less than this share of every class's weight, a person is warned that they do next to nothing."""
+BACKGROUND = "background"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def trust_summary(notes: Sequence[Mapping[str, Any]], scheme: LabelScheme) -> di
     for one in told:
         for number, found in one["classes"].items():
             classes[number] = classes.get(number, ClassTrust()) + ClassTrust(**found)
-    names = {"0": "background", **{str(n): label.name for n, label in enumerate(scheme.labels, start=1)}}
+    names = {"0": BACKGROUND, **{str(n): label.name for n, label in enumerate(scheme.labels, start=1)}}
     maps = [one["map"] for one in told]
     return {
         "pairs": len(notes),
@@ -85,12 +86,17 @@ def words_on_trust(summary: Mapping[str, Any]) -> list[str]:
         f"confidence of {summary['pairs']} synthetic pairs: {maps}{rest_words}; mean {whole['mean']:.4f}",
         f"voxels with a weight below {DOUBTED}: {_percent(whole['doubted'])} of all ({doubt})",
     ]
-    most = max(summary["classes"], key=lambda name: summary["classes"][name]["moved"])
-    share = summary["classes"][most]["moved"]
-    if share < EVEN:
-        warning = "warning: these weights change next to nothing, so this is the plain loss in all but name"
-        return [*lines, f"{warning} (they move {_percent(share)} of a class's weight at most, in {most})"]
-    return [*lines, f"the weights move {_percent(share)} of a class's weight at most, in {most}"]
+    everywhere, structure = _most_moved(summary["classes"]), _most_moved(summary["classes"], BACKGROUND)
+    words = f"the weights move at most {everywhere} of a class's weight; of a structure's, {structure}"
+    if all(one["moved"] < EVEN for one in summary["classes"].values()):
+        words = f"warning: this is the plain loss in all but name: {words}"
+    return [*lines, words]
+
+
+def _most_moved(classes: Mapping[str, Mapping[str, float]], apart: str = "") -> str:
+    moved = {name: one["moved"] for name, one in classes.items() if name != apart}
+    most = max(moved, key=lambda name: moved[name], default="")
+    return f"{_percent(moved[most])} (in {most})" if most else "nothing"
 
 
 def _percent(share: float) -> str:
