@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from StructDiffCore import __version__
-from StructDiffCore.config.presets import DEFAULT_MODEL, DEFAULT_PRESET, DEFAULT_SSV, PRESETS, SAMPLERS, SSV_METHODS
+from StructDiffCore.config.presets import (
+    DEFAULT_MODEL,
+    DEFAULT_PRESET,
+    DEFAULT_SSV,
+    DEFAULT_TEMPERATURE,
+    PRESETS,
+    SAMPLERS,
+    SSV_METHODS,
+)
 
 from . import data_arguments, segmenter_arguments
 
@@ -99,7 +107,7 @@ def _add_generator(parser: Parser) -> None:
         "--temperature",
         type=float,
         metavar="T",
-        help="strength of the start noise, 0 to 1: 0.8 calms speckle under a real template, at some cost in texture (default 1)",
+        help=f"strength of the start noise, 0 to 1: more varies more and speckles more (default {DEFAULT_TEMPERATURE})",
     )
     methods = "; ".join(f"{name}: {words}" for name, words in SSV_METHODS.items())
     parser.add_argument("--ssv", choices=tuple(SSV_METHODS), help=f"confidence map. {methods} (default {DEFAULT_SSV})")

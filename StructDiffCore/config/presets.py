@@ -25,6 +25,8 @@ SAMPLERS: dict[str, SamplerPreset] = {
 """Steps at which each sampler keeps a 20 HU noise texture on the log-SNR grid (METHODS, section 1) with some reserve."""
 
 DEFAULT_SAMPLER = "dpm_solver_pp_2m"
+DEFAULT_TEMPERATURE = 0.8
+"""Strength of the start noise. At 1 tissue speckles where mask and template disagree (BENCHMARKS, "Temperature")."""
 DEFAULT_MODEL = "structdiff-cardiac"
 TILE_MULTIPLE = 8
 """Space-to-depth by 2 and two halvings: a tile's edge must divide by it."""

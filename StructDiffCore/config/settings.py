@@ -7,7 +7,7 @@ from typing import Any
 
 from StructDiffCore.domain import StructDiffError
 
-from .presets import DEFAULT_SAMPLER, DEFAULT_SSV, SAMPLERS, SSV_METHODS, SSV_PATHS, TILE_MULTIPLE
+from .presets import DEFAULT_SAMPLER, DEFAULT_SSV, DEFAULT_TEMPERATURE, SAMPLERS, SSV_METHODS, SSV_PATHS, TILE_MULTIPLE
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -26,7 +26,7 @@ class SynthesisSettings:
     """Voxels that neighbouring tiles share and blend."""
     precision: str = "auto"
     """Network arithmetic: float32, bfloat16, or auto: bfloat16 where it is clearly faster."""
-    temperature: float = 1.0
+    temperature: float = DEFAULT_TEMPERATURE
     """Strength of the start noise, 0 to 1: less makes calmer, less varied tissue (0: the most likely picture)."""
     feature_cache_mib: int = 512
     """Memory for condition features kept from step to step; tiles beyond it are encoded anew at every step."""

@@ -40,7 +40,7 @@ class EvaluationSettings:
     """Weights file of the segmenter; the shipped judge where empty."""
     steps: int = SynthesisSettings().steps
     """Denoising steps of the network's rows."""
-    temperature: float = 1.0
+    temperature: float = SynthesisSettings().temperature
     """Strength of the start noise of the network's rows."""
     seed: int = 20_000_000
     """Seed of the first case; training pools never reach it."""
