@@ -1,15 +1,11 @@
-"""nnU-Net on a tiny data set, planned and preprocessed once; every test is skipped where nnU-Net is missing."""
+"""nnU-Net on a tiny data set, planned and preprocessed once."""
 
 from __future__ import annotations
 
 import shutil
 
-import pytest
-
-pytest.importorskip("nnunetv2", reason="nnU-Net (nnunetv2) is not installed here: make test-nnunet has an environment for it")
-
-import cpu_torchvision  # noqa: F401 - before anything imports torchvision
 import numpy as np
+import pytest
 import torch
 from tiny_dataset import Places, make_tiny, planned
 

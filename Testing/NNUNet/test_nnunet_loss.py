@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
+pytest.importorskip("nnunetv2", reason="nnU-Net (nnunetv2) is not installed here: make test-nnunet has an environment for it")
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 
-import blosc2
-import numpy as np
 import pytest
+
+pytest.importorskip("nnunetv2", reason="nnU-Net (nnunetv2) is not installed here: make test-nnunet has an environment for it")
+
+import blosc2
+import cpu_torchvision  # noqa: F401 - before anything imports torchvision
+import numpy as np
 import torch
 from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
