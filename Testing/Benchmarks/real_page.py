@@ -5,8 +5,9 @@
 Questions: ``warped`` (the real thorax CT's own mask in a new shape), ``hra-*`` (a modelled whole heart) and ``narco-*`` (real
 segmented coronaries in a digital heart bent around them), in the look of the real CT (``*-thorax``) or of the shipped digital
 heart (``*-digital``). Writes per question three planes, the surface, the straightened LAD and right coronary; and real.json and
-real.md: continuity from ostium to tip, apparent radius, specks, HU per label. What was made is kept in the folder and taken
-from there next time; numbers and pictures are made anew. Another model, seed, spacing or temperature wants another folder.
+real.md: continuity from ostium to tip, apparent radius, specks, HU per label. StructDiff's volumes are kept in the folder and
+taken from there next time if weights, seed, steps, temperature and spacing are the same (``--again`` makes them anew); numbers
+and pictures always are.
 """
 
 from __future__ import annotations
@@ -32,12 +33,10 @@ from StructDiffCore.pictures.slices import Column, save_planes
 from StructDiffCore.pictures.surface_page import save_surface
 from StructDiffCore.synthesis.prepared import Prepared, prepare
 from StructDiffCore.synthesis.renderer import render_from_prior
-from StructDiffCore.synthesis.result import Synthesis
 from StructDiffCore.synthesis.synthesize import sample
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 from StructDiffCore.vessels.branch import Branch
 
-ROWS = ("structdiff", "renderer")
 TOLD_EVERY_S = 30.0
 
 
@@ -51,6 +50,7 @@ class Page:
     settings: SynthesisSettings
     seed: int
     spacing_mm: float
+    again: bool
 
     @property
     def key(self) -> dict[str, Any]:
@@ -64,31 +64,30 @@ class Page:
         """Answer one question: numbers of every row; pictures into the folder."""
         asked = question(name, self.folder, self.out, self.spacing_mm)
         prepared = prepare(asked.target.mask, asked.template, asked.looks_like)
-        made = {row: self._made(asked, prepared, row) for row in ROWS}
+        made = {"structdiff": self._ours(asked, prepared), "renderer": self._rival(prepared)}
         draw(self.out, asked, prepared, made)
         psf = prepared.look.psf_sigma_mm
         rows = {row: numbers(*images, asked.target, psf) for row, images in made.items()}
         itself = continuity(mask_itself(asked.target.mask, psf), asked.target, psf) if asked.target.trees else {}
         return {"rows": rows, "mask itself": itself, "psf_sigma_mm": psf, "record": prepared.record}
 
-    def _made(self, asked: Question, prepared: Prepared, row: str) -> tuple[Volume, Volume]:
-        """The scan and its noise-free version, kept from an earlier run where there is one."""
-        files = [self.out / f"{asked.name}_{row}_{kind}.nrrd" for kind in ("scan", "clean")]
-        kept = self.out / f"{asked.name}_{row}.json"
-        if kept.exists() and json.loads(kept.read_text()) == self.key and all(file.exists() for file in files):
+    def _ours(self, asked: Question, prepared: Prepared) -> tuple[Volume, Volume]:
+        """StructDiff's scan and its noise-free version, from an earlier run where one was made with the same settings."""
+        files = [self.out / f"{asked.name}_structdiff_{kind}.nrrd" for kind in ("scan", "clean")]
+        kept = self.out / f"{asked.name}_structdiff.json"
+        if not self.again and kept.exists() and json.loads(kept.read_text()) == self.key and all(f.exists() for f in files):
             scan, clean = map(read_volume, files)
             return scan, clean
-        made = self._synthesis(asked, prepared, row)
+        made = sample(self.system, prepared, self.settings, self.seed, on_step=told(asked.name))
         write_float_volume(made.noisy, files[0])
         write_float_volume(made.clean, files[1])
         write_text(kept, json.dumps(self.key))
         return made.noisy, made.clean
 
-    def _synthesis(self, asked: Question, prepared: Prepared, row: str) -> Synthesis:
-        if row == "structdiff":
-            return sample(self.system, prepared, self.settings, self.seed, on_step=told(asked.name))
+    def _rival(self, prepared: Prepared) -> tuple[Volume, Volume]:
         look = prepared.look
-        return render_from_prior(prepared.source, prepared.geometry, look.noise, look.psf_sigma_mm, self.seed)
+        made = render_from_prior(prepared.source, prepared.geometry, look.noise, look.psf_sigma_mm, self.seed)
+        return made.noisy, made.clean
 
 
 def told(name: str) -> Callable[[str, int, int], None]:
@@ -107,7 +106,7 @@ def told(name: str) -> Callable[[str, int, int], None]:
 
 def draw(out: Path, asked: Question, prepared: Prepared, made: dict[str, tuple[Volume, Volume]]) -> None:
     """Planes, surface, and the straightened main vessels of every row."""
-    mask, (ours, rival) = asked.target.mask, (made[row][0] for row in ROWS)
+    mask, (ours, rival) = asked.target.mask, (scan for scan, _ in made.values())
     aligned = Volume(prepared.source.template_image, prepared.geometry)
     columns = [Column("template, aligned", aligned, None), Column("StructDiff", ours, None)]
     columns += [Column("StructDiff with its mask", ours, mask), Column("renderer", rival, None)]
@@ -136,6 +135,7 @@ def asked_for() -> argparse.Namespace:
     parser.add_argument("--temperature", type=float, default=SynthesisSettings().temperature)
     parser.add_argument("--steps", type=int, default=SynthesisSettings().steps)
     parser.add_argument("--spacing", type=float, default=0.8, help="mm, of the hearts (the warped mask keeps its own)")
+    parser.add_argument("--again", action="store_true", help="make also what is kept in the folder")
     return parser.parse_args()
 
 
@@ -147,7 +147,7 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     system = StructDiff.load_weights(given.model) if given.model else default_structdiff()
     settings = SynthesisSettings(steps=given.steps, temperature=given.temperature, ssv="off")
-    page = Page(given.out, folder, system, settings, given.seed, given.spacing)
+    page = Page(given.out, folder, system, settings, given.seed, given.spacing, given.again)
     report: dict[str, Any] = {}
     for name in given.only:
         start = time.monotonic()
