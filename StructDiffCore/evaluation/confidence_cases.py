@@ -88,27 +88,36 @@ def cases_of(asked: Asked, settings: ConfidenceSettings) -> list[ConfidenceCase]
         rng = np.random.default_rng([settings.seed, asked.domain == "held_out", asked.number, attempt])
         window = HeartWindow.draw(one, other, settings.voxels, asked.domain, rng)
         try:
-            return [_case(asked, damage, window, settings, rng) for damage in ("", *asked.damages)]
+            whole = prepare(window.target.mask, window.template)
+            return [_case(asked, damage, window, whole, settings, rng) for damage in ("", *asked.damages)]
         except StructDiffError:
             continue
     raise StructDiffError(f"no window of {asked.name} has a template that can be aligned", "give larger windows (voxels)")
 
 
 def _case(
-    asked: Asked, damage: str, window: HeartWindow, settings: ConfidenceSettings, rng: np.random.Generator
+    asked: Asked, damage: str, window: HeartWindow, whole: Prepared, settings: ConfidenceSettings, rng: np.random.Generator
 ) -> ConfidenceCase:
-    mask, template, damaged = window.target.mask, window.template, np.zeros(window.target.mask.voxels.shape, bool)
-    if damage == "moved":
-        mask, damaged = moved_tree(mask)
-    if damage == "branch":
-        template, damaged = without_tree(template), tube_around(np.isin(mask.voxels, THIN))
-    prepared = prepare(mask, template)
     edge = (settings.voxels - settings.crop) // 2
-    box = tuple(slice(edge, edge + settings.crop) for _ in range(3))
-    if damage == "patch":
-        prepared, damaged = bright_patch(prepared, box, rng)
+    box = (slice(edge, edge + settings.crop),) * 3
+    prepared, damaged = _damaged(damage, window, whole, box, rng)
     condition = prepared.source.crop((edge,) * 3, (settings.crop,) * 3)
-    return ConfidenceCase(asked, damage, window, condition, box, damaged[box])  # type: ignore[arg-type]
+    return ConfidenceCase(asked, damage, window, condition, box, damaged[box])
+
+
+def _damaged(
+    damage: str, window: HeartWindow, whole: Prepared, box: tuple[slice, ...], rng: np.random.Generator
+) -> tuple[Prepared, NDArray[np.bool_]]:
+    """The window's condition with the damage, and where that is."""
+    mask = window.target.mask
+    if damage == "patch":
+        return bright_patch(whole, box, rng)
+    if damage == "branch":
+        return prepare(mask, without_tree(window.template)), tube_around(np.isin(mask.voxels, THIN))
+    if damage == "moved":
+        moved, changed = moved_tree(mask)
+        return prepare(moved, window.template), changed
+    return whole, np.zeros(mask.voxels.shape, bool)
 
 
 def tube_around(vessels: NDArray[np.bool_]) -> NDArray[np.bool_]:
