@@ -33,7 +33,7 @@ def a_condition(shape, offset=0.0):
 
 
 def sampled(method="trajectory", steps=8, seed=0, system=None, tile=16, shape=SHAPE, sampler="ddim", paths=5, **more):
-    chosen = SynthesisSettings(sampler=sampler, steps=steps, tile=tile, overlap=8, ssv=method, ssv_paths=paths)
+    chosen = SynthesisSettings(sampler=sampler, steps=steps, tile=tile, overlap=8, ssv=method, ssv_paths=paths, temperature=1.0)
     return sample_volume(system or PointwiseSystem(), a_condition(shape), Geometry(shape), chosen, seed, **more)
 
 
@@ -107,7 +107,7 @@ def test_a_denoiser_that_sees_its_neighbours_leaves_no_seam_in_the_map():
 @pytest.mark.parametrize("method", ["trajectory", "full"])
 def test_asking_for_a_map_never_changes_the_volume(sampler, method):
     with_map = sampled(method, sampler=sampler, steps=4).volume.voxels
-    chosen = SynthesisSettings(sampler=sampler, steps=4, tile=16, overlap=8)
+    chosen = SynthesisSettings(sampler=sampler, steps=4, tile=16, overlap=8, temperature=1.0)
     without = synthesize_volume(PointwiseSystem(), a_condition(SHAPE), Geometry(SHAPE), chosen, 0).voxels
     assert_array_equal(with_map, without)
 

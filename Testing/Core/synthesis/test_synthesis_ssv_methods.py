@@ -48,7 +48,7 @@ def watched(spread, denoiser, start, steps=10):
 
 
 def on_two_modes(method, paths=5, steps=10):
-    spread = spread_of(SynthesisSettings(ssv=method, ssv_paths=paths, steps=steps), seed=0)
+    spread = spread_of(SynthesisSettings(ssv=method, ssv_paths=paths, steps=steps, temperature=1.0), seed=0)
     return UNIT_HU * float(watched(spread, two_modes, start_of(), steps).mean().sqrt())
 
 

@@ -21,7 +21,7 @@ def a_condition(shape, seed=0):
 
 
 def made(shape, tile, seed=0, system=None, sampler="dpm_solver_pp_2m", steps=3, **more):
-    chosen = SynthesisSettings(sampler=sampler, steps=steps, tile=tile, overlap=8)
+    chosen = SynthesisSettings(sampler=sampler, steps=steps, tile=tile, overlap=8, temperature=1.0)
     system = system or PointwiseSystem()
     return synthesize_volume(system, a_condition(shape), Geometry(shape), chosen, seed, **more).voxels
 
