@@ -75,10 +75,10 @@ def _by_case(rows: Sequence[Row], name: str, score: str) -> dict[str, float]:
 
 
 def fits_of(judged: Sequence[Judged], threshold_hu: float) -> dict[str, ConfidenceFit]:
-    """Every method's isotonic fit over the undamaged phantoms of the training domain."""
+    """The isotonic fits over the undamaged phantoms of the training domain, of every method that was asked on all of them."""
     cases = [case.counts for case in judged if case.domain == "training" and not case.damage]
-    methods = dict.fromkeys(name for counts in cases for name in counts)
-    return {name: _fit([counts[name] for counts in cases if name in counts], threshold_hu) for name in methods}
+    methods = [name for name in (cases[0] if cases else ()) if all(name in counts for counts in cases)]
+    return {name: _fit([counts[name] for counts in cases], threshold_hu) for name in methods}
 
 
 def _fit(counts: Sequence[Sequence[Any]], threshold_hu: float) -> ConfidenceFit:

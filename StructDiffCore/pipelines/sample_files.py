@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from StructDiffCore import __version__
-from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU, SSV_WORTH
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU, SSV_PATHS, SSV_WORTH
 from StructDiffCore.domain import ConfidenceMap, LabelMap, Triple, Volume
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.io.files import mask_id, write_float_volume, write_label_map, write_volume
@@ -117,7 +117,9 @@ def _fit_of(synthesis: Synthesis) -> ConfidenceFit | None:
     from StructDiffCore.synthesis.measured_at import MeasuredAt
 
     made, at = synthesis.uncertainty, MeasuredAt.of_record(synthesis.record)
-    return None if made is None or at is None else shipped_fit(at, made.record["method"])
+    if made is None or at is None:
+        return None
+    return shipped_fit(at, made.record["method"], synthesis.record["settings"].get("ssv_paths", SSV_PATHS))
 
 
 def confidence_record(sample: Sample) -> dict[str, Any] | None:

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
+from StructDiffCore.config.presets import SSV_PATHS
 from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import ConfidenceMap, StructDiffError, Volume
 
 from .measured_at import MeasuredAt
 
 SHIPPED_FITS = "confidence-fits.json"
+METHODS_OF_PATHS = ("tails", "full", "noises")
+"""Methods whose map depends on the number of paths; all fits are of ``SSV_PATHS``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,8 @@ def read_fits(path: Path, at: MeasuredAt) -> dict[str, ConfidenceFit]:
         raise StructDiffError(f"{path} holds no confidence fits ({error})", "make them again, or remove the file") from None
 
 
-def shipped_fit(at: MeasuredAt, method: str) -> ConfidenceFit | None:
-    """The fit shipped for samples made ``at`` and this method's map; None where it was never measured."""
+def shipped_fit(at: MeasuredAt, method: str, paths: int = SSV_PATHS) -> ConfidenceFit | None:
+    """The fit shipped for samples made ``at`` and this method's map over so many paths; None where it was never measured."""
+    if method in METHODS_OF_PATHS and paths != SSV_PATHS:
+        return None
     return read_fits(resources_folder() / "Models" / SHIPPED_FITS, at).get(method)

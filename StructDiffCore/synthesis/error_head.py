@@ -19,7 +19,7 @@ from StructDiffCore.diffusion.denoiser import Denoiser
 from StructDiffCore.diffusion.sampling import SamplingStep
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.models.condition_encoder import Features
-from StructDiffCore.models.condition_tensors import MAP_NAMES
+from StructDiffCore.models.condition_tensors import HU_SCALE, MAP_NAMES, RESIDUAL_SCALE_HU
 from StructDiffCore.models.space_to_depth import depth_to_space
 from StructDiffCore.systems.weights_file import read_weights, write_weights
 
@@ -29,26 +29,45 @@ from .ssv import Spread
 SYSTEM = "error-head"
 SHIPPED_HEAD = "error-head-cardiac.safetensors"
 WIDTH = 16
-LOG_RANGE = (-14.0, 6.0)
-"""Log of the variance in squared units of the residual: 0.1 HU to 20 units of 100 HU."""
+LOG_RANGE = (-14.0, 3.5)
+"""Log of the variance in squared units of the residual: from 0.1 HU to 575 HU, where each unit is 100 HU."""
 
 
 class ErrorHead(nn.Module):
-    """First level of the condition features (half grid), condition maps and clean estimate -> log of the squared error."""
+    """First level of the condition features (half grid), condition maps and clean estimate -> log of the squared error.
+
+    Beside what is shown it sees how rough that is within 3x3x3 voxels: the best that can be said for nothing is a good start.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.spread = nn.Conv3d(channels, 8 * WIDTH, 1)
-        self.look = nn.Conv3d(1 + len(MAP_NAMES), WIDTH, 3, padding=1)
-        self.answer = nn.Conv3d(WIDTH, 1, 3, padding=1)
+        self.look = nn.Conv3d(2 * (2 + len(MAP_NAMES)), WIDTH, 3, padding=1)
+        self.weigh = nn.Conv3d(WIDTH, WIDTH, 3, padding=1)
+        self.answer = nn.Conv3d(WIDTH, 1, 1)
         nn.init.zeros_(self.answer.weight)
         nn.init.constant_(cast(Tensor, self.answer.bias), -4.0)
 
     def forward(self, level: Tensor, maps: Tensor, clean: Tensor) -> Tensor:
         """[B, C, I/2, ...], [B, 6, I, ...] and [B, 1, I, J, K] -> [B, 1, I, J, K]; no gradient reaches the generator."""
-        fine = self.look(torch.cat([clean, maps], 1).detach().float())
+        image = maps[:, :1] + clean * (RESIDUAL_SCALE_HU / HU_SCALE)
+        shown = torch.cat([clean, image, maps], 1).detach().float()
+        fine = self.look(torch.cat([shown, local_deviation(shown)], 1))
         coarse = depth_to_space(self.spread(level.detach().float()))
-        return self.answer(F.silu(coarse + fine)).clamp(*LOG_RANGE)
+        return bounded(self.answer(F.silu(self.weigh(F.silu(coarse + fine)))))
+
+
+def bounded(log_variance: Tensor) -> Tensor:
+    """Within LOG_RANGE by a soft bound: where a hard one holds, nothing is learnt any more."""
+    low, high = LOG_RANGE
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * torch.tanh((log_variance - middle) / half)
+
+
+def local_deviation(shown: Tensor) -> Tensor:
+    """Standard deviation of every channel within 3x3x3 voxels, of those that lie inside; [B, C, I, J, K]."""
+    mean, square = (F.avg_pool3d(a, 3, 1, 1, count_include_pad=False) for a in (shown, shown.square()))
+    return (square - mean.square()).clamp_min(1e-6).sqrt()
 
 
 def likelihood_loss(log_variance: Tensor, error: Tensor) -> Tensor:

@@ -105,6 +105,12 @@ def test_the_fit_is_the_share_within_the_threshold_and_judged_on_left_out_cases(
     assert calibration_errors(cases, 50)["ssv"].mean == pytest.approx(0, abs=1e-9)
 
 
+def test_a_map_shown_on_some_cases_only_has_no_fit():
+    cases = [judged(str(n), 0.05) for n in range(3)]
+    cases[0].counts["ssv@20"] = cases[0].counts["ssv"]
+    assert set(fits_of(cases, 50)) == {"ssv"}
+
+
 def test_bins_hold_their_centres():
     assert (np.digitize(BIN_CENTRES_HU, BIN_EDGES_HU) - 1 == np.arange(BIN_CENTRES_HU.size))[:-1].all()
     assert BIN_CENTRES_HU.size == BIN_EDGES_HU.size - 1

@@ -47,6 +47,7 @@ def test_a_measured_map_is_turned_into_confidences(measured):
         {"sampler": "euler"},
         {"temperature": None},
         {"method": "full"},
+        {"ssv_paths": 20},
     ],
 )
 def test_samples_or_maps_made_otherwise_have_no_confidences(measured, other):
