@@ -20,11 +20,10 @@ from StructDiffCore.evaluation.continuity import (
     surroundings_of,
     tree_continuity,
 )
+from StructDiffCore.evaluation.speckle import specks
 from StructDiffCore.measures.continuity import SOFT_TISSUE_HU
 from StructDiffCore.measures.intensity import intensities
 
-SPECK_HU = 100.0
-"""A voxel further than this from the median of its 3 x 3 x 3 neighbourhood is a speck."""
 BLOOD_HU = 400.0
 Numbers = dict[str, Any]
 
@@ -38,8 +37,8 @@ def speck_shares(clean: Volume, mask: LabelMap) -> dict[str, float]:
     """Share of specks, 0 to 1, in the noise-free answer: in blood, wall and unlabelled tissue. Coronaries are left
     out: a vessel of a voxel or two differs from its neighbours by nature.
     """
-    specks = np.abs(clean.voxels - ndimage.median_filter(clean.voxels, 3)) > SPECK_HU
-    return {name: float(specks[where].mean()) for name, where in _kinds(mask).items() if where.any()}
+    far = specks(clean.voxels)
+    return {name: float(far[where].mean()) for name, where in _kinds(mask).items() if where.any()}
 
 
 def _kinds(mask: LabelMap) -> dict[str, NDArray[np.bool_]]:
