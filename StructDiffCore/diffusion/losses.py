@@ -32,8 +32,12 @@ def draw_sigma(
     """
     if not 0 < sigma_min < sigma_max < math.inf:
         raise StructDiffError(f"sigma range {sigma_min} to {sigma_max}", "give 0 < sigma_min < sigma_max")
+    if not (0 <= median < math.inf and spread > 0):
+        raise StructDiffError(
+            f"noise levels about {median} with spread {spread}", "give a median >= 0 (0: uniform) and a spread > 0"
+        )
     share = torch.rand(count, generator=generator, device=generator.device)
-    if median <= 0:
+    if median == 0:
         return sigma_min * torch.exp(share * math.log(sigma_max / sigma_min))
     low, high = (NormalDist().cdf(math.log(end / median) / spread) for end in (sigma_min, sigma_max))
     return median * torch.exp(spread * torch.special.ndtri(low + (high - low) * share.double())).to(share)
@@ -57,8 +61,8 @@ def sample_losses(
 
     ``robust`` > 0 replaces e by the pseudo-Huber 2c (sqrt(e + c^2) - c): the same for small errors, linear beyond c, so that
     a few voxels of invented anatomy do not outweigh all the others. c grows with the noise, c = max(robust, sigma) up to
-    ``ROBUST_LIMIT``: where two tissues are possible the estimate then is their mean, as a sampler needs it. With the same
-    small c everywhere it is a median that snaps voxel by voxel, and the samples speckle.
+    ``ROBUST_LIMIT``: where two tissues are possible at high noise, the best estimate then is nearer their mean, which is what
+    a sampler takes it for, than their median.
 
     ``clean`` and unit ``noise`` are [B, 1, I, J, K], ``sigma`` is [B], ``voxel_weight`` broadcasts to ``clean`` and is brought
     to mean 1 in every sample, so that it moves attention between voxels, not between samples.

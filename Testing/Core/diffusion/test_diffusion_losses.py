@@ -154,6 +154,8 @@ def test_the_loss_is_float32_under_bf16_autocast_and_from_half_precision_images(
     [
         lambda: draw_sigma(3, torch.Generator(), sigma_max=0.01),
         lambda: draw_sigma(3, torch.Generator(), sigma_min=0.0),
+        lambda: draw_sigma(3, torch.Generator(), median=-1.0),
+        lambda: draw_sigma(3, torch.Generator(), median=1.0, spread=0.0),
         lambda: mean_one(torch.zeros(SHAPE)),
         lambda: mean_one(-torch.ones(SHAPE)),
         lambda: denoising_loss(a_denoiser(), drawn(1), drawn(2), torch.ones(2)),
