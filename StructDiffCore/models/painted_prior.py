@@ -70,7 +70,8 @@ def _edged(
     """HU of all labels but those left out, each voxel shared between them.
 
     Each label's share is a Gaussian g of its voxels, wide enough to have no stairs. Across a flat edge g is an error function;
-    g^k / sum g^k is close to one k times as steep, so that the edge has the point spread's width again.
+    g^k / sum g^k is close to one k times as steep, so that the edge has the point spread's width again. Where voxels are not
+    cubes, k is the least of the three axes': no axis is made sharper than the point spread.
     """
     sigma = _voxels(softness_mm, spacing_mm)
     wide = np.maximum(sigma, STAIRLESS_VOXELS)
