@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-
-from .distance import distance_to
+from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,15 @@ def surface_distance(prediction: NDArray[np.bool_], truth: NDArray[np.bool_], sp
     if not prediction.any() or not truth.any():
         return SurfaceDistance(float("inf"), float("inf"))
     box = _common_box(prediction | truth)
-    one, other = _border(prediction[box]), _border(truth[box])
-    there = distance_to(other, spacing_mm)[one]
-    back = distance_to(one, spacing_mm)[other]
+    one, other = (_border_points(mask[box], spacing_mm) for mask in (prediction, truth))
+    there, back = cKDTree(other).query(one)[0], cKDTree(one).query(other)[0]
     hd95 = max(float(np.percentile(there, 95)), float(np.percentile(back, 95)))
     return SurfaceDistance(hd95, float(there.sum() + back.sum()) / (len(there) + len(back)))
 
 
-def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Voxels of the mask with a face neighbour outside; the volume's edge counts as outside."""
-    return mask & ~ndimage.binary_erosion(mask)
+def _border_points(mask: NDArray[np.bool_], spacing_mm: ArrayLike) -> NDArray[np.float64]:
+    """Centres (n, 3) in mm of the mask's voxels with a face neighbour outside; the volume's edge counts as outside."""
+    return np.argwhere(mask & ~ndimage.binary_erosion(mask)) * np.asarray(spacing_mm, float)
 
 
 def _common_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
