@@ -48,7 +48,7 @@ def _usePropertyStyle(moduleFolder):
     for path in moduleFolder.rglob("*.py"):
         name = ".".join(path.relative_to(moduleFolder).with_suffix("").parts).removesuffix(".__init__")
         feature.set_selection(TRUE_PROPERTY, name)
-    for name in ("application", "parameterNode", "widgets"):
+    for name in ("application", "parameterNode", "segmentEditor", "widgets"):
         useMethodStyle(f"{__package__}.{name}")
     useMethodStyle("slicer.util")
 

@@ -265,35 +265,6 @@ def test_closing_the_scene_empties_the_panels_without_a_notice(widget, ready, sc
     assert not panel(widget, "Synthesis").synthesizeButton.isEnabled()
 
 
-def test_what_is_missing_is_asked_for_with_size_and_licence(widget, monkeypatch):
-    import slicer
-    from StructDiffLib import environment
-
-    monkeypatch.delenv("STRUCTDIFF_PYTHON", raising=False)
-    asked, installed = [], []
-    monkeypatch.setattr(
-        slicer.util, "confirmOkCancelDisplay", lambda text, title=None, **more: asked.append(text) or False, raising=False
-    )
-    monkeypatch.setattr(environment, "install", lambda *given: installed.append(given))
-    desk = widget.desk.panels["EnvironmentPanel"]
-    assert "Check the installation first" in desk.ui.installButton.toolTip()
-    checks = [{"state": "missing", "what": "torch", "found": ""}, {"state": "ok", "what": "scipy", "found": "1"}]
-    desk.onFinished({"checks": checks})
-    click(desk.ui.installButton)
-    assert "BSD-3-Clause" in asked[0]
-    assert "GB" in asked[0]
-    assert installed == []
-
-
-def test_packages_of_another_python_are_the_users(widget):
-    desk = widget.desk.panels["EnvironmentPanel"]
-    desk.ui.pythonEdit.currentPath = "/opt/conda/bin/python"
-    desk.onFinished({"checks": [{"state": "missing", "what": "torch", "found": ""}]})
-    assert not desk.ui.installButton.isEnabled()
-    assert '/opt/conda/bin/python -m pip install "torch' in desk.ui.adviceLabel.text()
-    desk.ui.pythonEdit.currentPath = ""
-
-
 def test_a_batch_runs_pair_after_pair(widget, heart, a_faulty_mask, stub_worker, wait):
     export = panel(widget, "Export")
     stub_worker("memory")

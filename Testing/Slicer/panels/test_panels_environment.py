@@ -116,3 +116,33 @@ def test_the_shipped_requirements_pin_nothing_and_leave_numpy_alone(desktop):
     assert "==" not in "".join(lines)
     assert not {"numpy", "SimpleITK", "torch"} & set(names)
     assert set(names) <= set(SIZES), "a size and a licence for each"
+
+
+def test_what_is_missing_is_asked_for_with_size_and_licence(widget, monkeypatch):
+    import slicer
+    from StructDiffLib import environment
+
+    monkeypatch.delenv("STRUCTDIFF_PYTHON", raising=False)
+    asked, installed = [], []
+    monkeypatch.setattr(
+        slicer.util, "confirmOkCancelDisplay", lambda text, title=None, **more: asked.append(text) or False, raising=False
+    )
+    monkeypatch.setattr(environment, "install", lambda *given: installed.append(given))
+    desk = widget.desk.panels["EnvironmentPanel"]
+    assert "Check the installation first" in desk.ui.installButton.toolTip()
+    checks = [{"state": "missing", "what": "torch", "found": ""}, {"state": "ok", "what": "scipy", "found": "1"}]
+    desk.onFinished({"checks": checks})
+    assert desk.ui.installButton.isEnabled(), desk.ui.installButton.toolTip()
+    desk.ui.installButton.click()
+    assert "BSD-3-Clause" in asked[0]
+    assert "GB" in asked[0]
+    assert installed == []
+
+
+def test_packages_of_another_python_are_the_users(widget):
+    desk = widget.desk.panels["EnvironmentPanel"]
+    desk.ui.pythonEdit.currentPath = "/opt/conda/bin/python"
+    desk.onFinished({"checks": [{"state": "missing", "what": "torch", "found": ""}]})
+    assert not desk.ui.installButton.isEnabled()
+    assert '/opt/conda/bin/python -m pip install "torch' in desk.ui.adviceLabel.text()
+    desk.ui.pythonEdit.currentPath = ""
