@@ -25,6 +25,8 @@ from .segmenter import Segmenter
 SHIPPED_JUDGE = "judge-cardiac.safetensors"
 SCHEME = LabelScheme("judge", tuple(label for label in CARDIAC.labels if label.value != RIGHT_TREE))
 """The cardiac scheme with both coronary trees as one: a crop does not show which is which."""
+WINDOW = 64
+"""Edge in voxels that the judge reads at once: of 48, 64, 96 and 128 the one it reads the truth best in (BENCHMARKS)."""
 POOL_SEED = 7001
 """Another seed than the generator's: the judge sees other hearts."""
 
@@ -54,7 +56,7 @@ def main() -> None:
     settings = PairSettings(hearts=arguments.hearts, spacings_mm=(0.8,))
     for _ in fill_pool(arguments.pool, settings, POOL_SEED):
         pass
-    judge = Segmenter.untrained(SCHEME, patch=96)
+    judge = Segmenter.untrained(SCHEME, patch=WINDOW)
     crops = phantom_crops(open_pool(arguments.pool, settings, POOL_SEED), arguments.crop, arguments.seed)
     begin = time.perf_counter()
     for step in fit(judge, crops, arguments.steps, batch=4):

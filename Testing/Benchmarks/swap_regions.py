@@ -42,9 +42,9 @@ WALLS = (Tissue.HEART_WALL, Tissue.VESSEL_WALL, Tissue.CALCIFIED_PLAQUE, Tissue.
 LUNG = (Tissue.AIR, Tissue.LUNG, Tissue.AIRWAY, Tissue.LUNG_VESSEL)
 LUNG_BELOW_HU, BRIGHT_FROM_HU = -300.0, 115.0
 """The renderer knows only HU outside the labels; what it paints bright there are the ghosts of the template's vessels."""
-SHIPPED, TRAINED, BETWEEN, WHOLE = SETTINGS.voxels, 48, 64, DEFAULT_VOXELS
-"""Windows: the judge's setting, which is all of a case; the crops it was trained on; one between; a whole heart's field."""
-MIDDLE = (slice((WHOLE - SHIPPED) // 2, (WHOLE + SHIPPED) // 2),) * 3
+CASE, TRAINED, BETWEEN, WHOLE = SETTINGS.voxels, 48, 64, DEFAULT_VOXELS
+"""Windows: all of a case; the crops the judge was trained on; its setting, between them; a whole heart's field."""
+MIDDLE = (slice((WHOLE - CASE) // 2, (WHOLE + CASE) // 2),) * 3
 READ_SMALL = ("truth", "truth again", "renderer", "labelled", "unlabelled", "vessels, ghosts", "walls", "fat, muscle, bone")
 """Rows that are read in the training window, too (it takes three times as long)."""
 SCORES = ("Dice chambers", "Dice aorta", "clDice coronaries", "agreement")
@@ -131,7 +131,7 @@ def of_heart(number: int, judge: Segmenter) -> dict[str, Any]:
     """All scores of one case by window and row, and the errors on the truth."""
     pair = Pair.of(number)
     volumes, grid = pair.volumes(SETTINGS.seed + number), pair.case.target.geometry
-    rows = {TRAINED: READ_SMALL, BETWEEN: ("truth", "renderer"), SHIPPED: tuple(volumes)}
+    rows = {TRAINED: READ_SMALL, BETWEEN: ("truth", "renderer"), CASE: tuple(volumes)}
     found: dict[str, Any] = {"scores": {}, "errors": {}}
     for window, wanted in rows.items():
         reads = {row: read_in(judge, window, Volume(volumes[row], grid)) for row in wanted}
@@ -161,9 +161,9 @@ def windows_table(hearts: Hearts) -> Iterator[str]:
 
 def swaps_table(hearts: Hearts) -> Iterator[str]:
     """Score / truth's of every swap."""
-    columns = [(str(w), n) for w in (SHIPPED, TRAINED) for n in SCORES]
+    columns = [(str(w), n) for w in (CASE, TRAINED) for n in SCORES]
     yield "\n".join(("| renderer, true in | " + " | ".join(f"{n}, window {w}" for w, n in columns) + " |", "|---" * 9 + "|"))
-    for row in [r for r in hearts[0]["scores"][str(SHIPPED)] if r != "truth"]:
+    for row in [r for r in hearts[0]["scores"][str(CASE)] if r != "truth"]:
         told = [ratio(hearts, w, row, n) if row in hearts[0]["scores"][w] else "" for w, n in columns]
         yield f"| {row} | " + " | ".join(told) + " |"
 
@@ -172,7 +172,7 @@ def errors_table(hearts: Hearts) -> Iterator[str]:
     """Shares of the wrong voxels on the truth, all hearts together; "rim": within 6 voxels of the field's edge."""
     parts = ("near border", "other label", "vessel", "wall", "rim")
     yield f"| label | window | Dice | {' | '.join(parts)} (of the label) | missed voxels are called |\n" + "|---" * 9 + "|"
-    for name, window in [(NAMES[v], str(w)) for v in JUDGED for w in (SHIPPED, TRAINED)]:
+    for name, window in [(NAMES[v], str(w)) for v in JUDGED for w in (CASE, TRAINED)]:
         total: Counter[str] = sum((Counter(h["errors"][window][name]) for h in hearts), Counter())
         shares = " | ".join(f"{total[part] / max(1, total['wrong']):.2f}" for part in parts)
         missed = [(k[3:], n / max(1, total["missed"])) for k, n in total.most_common() if k.startswith("as ")]

@@ -64,7 +64,7 @@ class FewReal:
         found = []
         for number, pair in enumerate(self.pairs):
             try:
-                found.append((number, Reference.clean(repaired(pair.mask)[0], traced_trees)))
+                found.append((number, _reference(pair)))
             except StructDiffError as error:
                 reason = error
         if not found:
@@ -81,6 +81,19 @@ class FewReal:
             except StructDiffError as error:
                 reason = error
         raise reason
+
+
+def starts_masks(pair: ImageMaskPair) -> bool:
+    """Whether MGM can make new masks around the pair's."""
+    try:
+        _reference(pair)
+    except StructDiffError:
+        return False
+    return True
+
+
+def _reference(pair: ImageMaskPair) -> Reference:
+    return Reference.clean(repaired(pair.mask)[0], traced_trees)
 
 
 def on_window(mask: LabelMap, voxels: int) -> LabelMap:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from StructDiffCore.domain import CARDIAC
+from StructDiffCore.domain import CARDIAC, ImageMaskPair
 from StructDiffCore.io.files import read_pair
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 from StructDiffCore.training.seeds import seed_of
 
 from .arms import Arm
-from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, subset_patients
+from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, starts_masks, subset_patients
 from .learning import Entry, Lesson, learn
 from .made_pairs import NOTE, Maker
 from .pilot import Pilot, chosen_number
@@ -131,7 +131,7 @@ class HeartsPlan:
 
     def _add(self, found: dict[str, Item], course: Course, hearts: Sequence[int]) -> None:
         """A course's items with all that they need, unless they are there already."""
-        patients = [self._patient(number) for number in subset_patients(course.subset, course.cases)]
+        patients = [self._patient(number, starts_masks) for number in subset_patients(course.subset, course.cases)]
         pairs = self._pairs(course, tuple(item.name for item in patients))
         needs = tuple(item.name for item in (*patients, *pairs))
         training = Item("training", course.training, lambda place, clock: self._learn(course, place, clock), needs, True)
@@ -141,11 +141,11 @@ class HeartsPlan:
         for item in items:
             found.setdefault(item.name, item)
 
-    def _patient(self, number: int) -> Item:
+    def _patient(self, number: int, wanted: Callable[[ImageMaskPair], bool] = lambda pair: True) -> Item:
         settings = self.settings
 
         def make(place: Path, clock: Clock) -> None:
-            write_pair(patient(number, settings.spacing_mm, settings.window), place)
+            write_pair(patient(number, settings.spacing_mm, settings.window, wanted), place)
 
         return Item("patient", f"patients/{patient_name(number)}", make)
 

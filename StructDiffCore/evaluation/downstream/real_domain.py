@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,14 +29,23 @@ STREAKED = 0.5
 """Share of the scans whose calcium sends streaks."""
 
 
-def patient(number: int, spacing_mm: float = 0.8, voxels: int = 128) -> ImageMaskPair:
-    """The scan of patient ``number``, a cube of ``voxels`` around the coronaries.
+def patient(
+    number: int, spacing_mm: float = 0.8, voxels: int = 128, wanted: Callable[[ImageMaskPair], bool] = lambda pair: True
+) -> ImageMaskPair:
+    """The scan of patient ``number``, a cube of ``voxels`` around the coronaries: the first one that is ``wanted``.
 
     All show left dominance, heavy calcium, an unseen noise texture and an unseen contrast phase; half of them motion, half
     streaks. The labeller moves borders by half a voxel and misses vessels of a radius below 0.7 mm.
     """
-    heart = _heart(FIRST_SEED + ATTEMPTS * number, spacing_mm)
-    rng = np.random.default_rng([FIRST_SEED, number])
+    seed = FIRST_SEED + ATTEMPTS * number
+    for heart in _hearts(seed, spacing_mm):
+        pair = _scanned(heart, np.random.default_rng([FIRST_SEED, number]), voxels)
+        if wanted(pair):
+            return pair
+    raise StructDiffError(f"no held-out heart among the seeds {seed} to {seed + ATTEMPTS - 1}", "take another number")
+
+
+def _scanned(heart: Heart, rng: np.random.Generator, voxels: int) -> ImageMaskPair:
     look, streaked = _look(rng), rng.random() < STREAKED
     image = render(heart, look, rng).noisy
     if streaked:
@@ -68,8 +78,8 @@ def _cut(pair: ImageMaskPair, voxels: int) -> ImageMaskPair:
     return ImageMaskPair(Volume(pair.image.voxels[box].copy(), grid), mask)
 
 
-def _heart(seed: int, spacing_mm: float) -> Heart:
-    """The first heart from ``seed`` on that can be grown and that the held-out domain shows."""
+def _hearts(seed: int, spacing_mm: float) -> Iterator[Heart]:
+    """The hearts from ``seed`` on that can be grown and that the held-out domain shows."""
     wanted = domain_named("held_out")
     settings = HeartSettings(dominance="left", heavy_calcium=wanted.heavy_calcium)
     for candidate in range(seed, seed + ATTEMPTS):
@@ -78,5 +88,4 @@ def _heart(seed: int, spacing_mm: float) -> Heart:
         except StructDiffError:
             continue
         if heart.dominance == "left":
-            return heart
-    raise StructDiffError(f"no held-out heart among the seeds {seed} to {seed + ATTEMPTS - 1}", "take another number")
+            yield heart
