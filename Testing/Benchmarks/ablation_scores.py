@@ -1,4 +1,4 @@
-"""Scores of ablation rows on crops that training never shows, the same crops for every row, and their table."""
+"""Scores of ablation rows on crops that training never shows, the same crops for every row, and their tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
+from StructDiffCore.config.presets import DEFAULT_SAMPLER, DEFAULT_TEMPERATURE, SAMPLERS
 from StructDiffCore.diffusion.dpm_solver import dpm_solver_pp_2m
 from StructDiffCore.diffusion.levels import log_snr_levels
 from StructDiffCore.diffusion.sampling import last_clean, start_noise
@@ -19,25 +20,45 @@ from StructDiffCore.evaluation.intervals import bootstrap
 from StructDiffCore.systems.structdiff import StructDiff
 from StructDiffCore.training.crops import TrainingCrop
 from StructDiffCore.training.pairs import PairStream
-from StructDiffCore.training.pool import HeartPool
+from StructDiffCore.training.pool import open_pool
 from StructDiffCore.training.scan_pairs import ScanPairStream
-from StructDiffCore.training.scans import ScanPool, open_scans
+from StructDiffCore.training.scans import open_scans
 from StructDiffCore.training.seeds import numpy_generator, torch_generator
 from StructDiffCore.training.settings import PairSettings, Phase
 
-CROP, CALLS, SEED, LOOK_SEED = 32, 6, 900_001, 2
-SOURCES = {"hearts": "phantoms", "scans": "scans held aside"}
-COLUMNS = {"mean": "mean error", "smooth": "smoothed", "thin": "thin", "detail": "detail"}
+CROP, SEED, HEARTS_ASIDE = 32, 900_001, 10
+DRAWS = 8
+"""Calls that the estimate of the posterior's mean averages over."""
+CALLS = SAMPLERS[DEFAULT_SAMPLER].steps
+SOURCES = {"hearts": "phantoms", "scans": "real scan"}
+"""Where the crops come from: hearts and a patient that no row was trained on."""
+ANSWERS = {
+    "mean": "mean estimate, rms",
+    "sample": "sample, rms",
+    "mean absolute": "mean estimate, absolute",
+    "sample absolute": "sample, absolute",
+}
+"""Errors of the two answers: the posterior's mean, which only the squared error judges fairly, and the sample as shipped."""
+COMPARED = (
+    ("hearts", "mean", "mean estimate"),
+    ("hearts", "mean thin", "thin, mean estimate"),
+    ("hearts", "sample", "sample"),
+    ("scans", "mean", "mean estimate"),
+    ("scans", "sample", "sample"),
+)
+"""Rms errors that rows are compared by."""
+BASES = "base"
+"""Rows whose name begins so are the base under several seeds."""
 Numbers = dict[str, float]
+Found = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Fixed pairs: the pool's hearts in shapes and looks of another seed, slices of the scans that were held aside."""
+    """Fixed pairs of the hearts and of the scan in a folder."""
 
     settings: PairSettings
-    hearts: Path
-    scans: Path
+    folder: Path
     pairs: int
 
     @cached_property
@@ -50,15 +71,12 @@ class Validation:
         }
 
     def _streams(self) -> dict[str, PairStream | ScanPairStream]:
-        pool = HeartPool(tuple(sorted(self.hearts.glob(f"heart-{LOOK_SEED}-*.npz"))), len(self.settings.spacings_mm))
-        aside = tuple(s for s in open_scans(self.scans).scans if s.shape[2] - s.card.train_slices[1] >= CROP)
         return {
-            "hearts": PairStream(pool, self.settings),
-            "scans": ScanPairStream(ScanPool(aside), self.settings, held_aside=True),
+            "hearts": PairStream(open_pool(self.folder / "hearts", self.settings, SEED), self.settings),
+            "scans": ScanPairStream(open_scans(self.folder / "scans"), self.settings),
         }
 
 
-@torch.inference_mode()
 def scores(system: StructDiff, validation: Validation, nulled: Sequence[str]) -> dict[str, list[Numbers]]:
     """Per source the scores of every pair, a mean over its crops; ``nulled`` inputs are withheld."""
     system.to("cpu", torch.bfloat16)
@@ -66,33 +84,45 @@ def scores(system: StructDiff, validation: Validation, nulled: Sequence[str]) ->
     for source, pairs in validation.crops.items():
         found[source] = []
         for number, crops in enumerate(pairs):
-            rows = [_numbers(_answer(system, crop.nulled(nulled), number), crop) for crop in crops]
+            answers = _answers(system, [crop.nulled(nulled) for crop in crops], number)
+            rows = [numbers({kind: hu[n] for kind, hu in answers.items()}, crop) for n, crop in enumerate(crops)]
             names = dict.fromkeys(name for row in rows for name in row)
             found[source].append({name: float(np.mean([row[name] for row in rows if name in row])) for name in names})
     return found
 
 
-def _answer(system: StructDiff, crop: TrainingCrop, number: int) -> np.ndarray:
-    """HU (i, j, k) of one sampled answer."""
-    generator, levels = torch_generator(SEED, "start", number), log_snr_levels(CALLS)
-    start = start_noise((1, 1, *crop.condition.shape), [generator]) * levels[0].sigma
-    clean = last_clean(dpm_solver_pp_2m(system.denoiser(system.encode([crop.condition])), start, levels, [generator]))
-    return clean[0, 0].float().numpy() * system.settings.residual_scale_hu + crop.condition.prior_hu
-
-
-def _numbers(answer: np.ndarray, crop: TrainingCrop) -> Numbers:
-    """Errors in HU against the noise-free target; 'thin' only where the crop has thin labels."""
-    wrong, painted = answer - crop.target_hu, crop.condition.prior_hu - crop.target_hu
-    numbers = {
-        "mean": float(np.abs(wrong).mean()),
-        "smooth": float(np.abs(ndimage.gaussian_filter(wrong, 1.5)).mean()),
-        "detail": _detail(answer) / max(_detail(crop.target_hu), 1e-3),
-        "prior": float(np.abs(painted).mean()),
+@torch.inference_mode()
+def _answers(system: StructDiff, crops: Sequence[TrainingCrop], number: int) -> dict[str, list[np.ndarray]]:
+    """HU (i, j, k) per crop: 'mean', what calls from noise alone expect on average, and 'sample', made as shipped."""
+    conditions, levels = [crop.condition for crop in crops], log_snr_levels(CALLS)
+    generators = [torch_generator(SEED, "start", number, n) for n in range(len(crops))]
+    shape = (len(crops), 1, *conditions[0].shape)
+    noises = [start_noise(shape, generators) * levels[0].sigma for _ in range(DRAWS)]
+    denoiser = system.denoiser(system.encode(conditions))
+    expected = torch.stack([denoiser(noise, levels[0]) for noise in noises]).mean(0)
+    sample = last_clean(dpm_solver_pp_2m(denoiser, DEFAULT_TEMPERATURE * noises[0], levels, generators))
+    scale = system.settings.residual_scale_hu
+    return {
+        kind: [scale * one[0].float().numpy() + told.prior_hu for one, told in zip(clean, conditions)]
+        for kind, clean in (("mean", expected), ("sample", sample))
     }
-    thin = crop.weight > 1.5 * crop.weight.min()
-    if thin.any():
-        numbers |= {"thin": float(np.abs(wrong[thin]).mean()), "prior thin": float(np.abs(painted[thin]).mean())}
-    return numbers
+
+
+def numbers(answers: Mapping[str, np.ndarray], crop: TrainingCrop) -> Numbers:
+    """Errors in HU against the noise-free target, the prior's too: rms, 'absolute', 'thin' where there are thin labels."""
+    found, thin = {}, crop.weight > 1.5 * crop.weight.min()
+    for kind, answer in {"prior": crop.condition.prior_hu, **answers}.items():
+        wrong = answer - crop.target_hu
+        found[kind] = _rms(wrong)
+        found[f"{kind} absolute"] = float(np.abs(wrong).mean())
+        found[f"{kind} detail"] = _detail(answer) / max(_detail(crop.target_hu), 1.0)
+        if thin.any():
+            found[f"{kind} thin"] = _rms(wrong[thin])
+    return found
+
+
+def _rms(wrong: np.ndarray) -> float:
+    return float(np.sqrt(np.square(wrong, dtype=float).mean()))
 
 
 def _detail(image: np.ndarray) -> float:
@@ -101,29 +131,74 @@ def _detail(image: np.ndarray) -> float:
     return 1.4826 * float(np.median(np.abs(fine)))
 
 
-def table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: rows down; errors, and their difference from the base over the same pairs [95 %], across."""
-    head = ["row", "steps", "CPU s"]
-    head += [f"{title}: {column}" for title in SOURCES.values() for column in COLUMNS.values()]
-    head += [f"{title}: mean error - base [95 %]" for title in SOURCES.values()]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    if "base" in found:
-        lines.append("| " + " | ".join(_cells("painted prior alone", found["base"], found["base"], prior=True)) + " |")
-    return "\n".join([*lines, *("| " + " | ".join(_cells(n, row, found.get("base"))) + " |" for n, row in found.items())])
+def tables(found: Found) -> str:
+    """Markdown: every row beside the painted prior alone, then beside the base."""
+    return f"{beside_the_prior(found)}\n\n{beside_the_base(found)}"
 
 
-def _cells(name: str, row: Mapping[str, Any], base: Mapping[str, Any] | None, prior: bool = False) -> list[str]:
-    keys = {"mean": "prior", "thin": "prior thin"} if prior else {column: column for column in COLUMNS}
-    cells = [name, *(["-", "-"] if prior else [str(row["steps"]), f"{row['cpu seconds']:.0f}"])]
-    cells += [_mean(row[source], keys.get(column)) for source in SOURCES for column in COLUMNS]
-    return cells + [_difference(row[s], base[s], keys["mean"]) if base and name != "base" else "-" for s in SOURCES]
+def beside_the_prior(found: Found) -> str:
+    """Errors in HU, in brackets their difference from the painted prior's over the same pairs [95 %]."""
+    columns = [(source, kind) for source in SOURCES for kind in ANSWERS]
+    lines = [["row", "steps", "CPU s", *(f"{SOURCES[source]}: {ANSWERS[kind]}" for source, kind in columns)]]
+    first = next(iter(found.values()))
+    lines.append(["painted prior alone", "", "", *(f"{column(first, s, prior_of(k)).mean():.1f}" for s, k in columns)])
+    for name, row in found.items():
+        cells = [name, str(row["steps"]), f"{row['cpu seconds']:.0f}"]
+        for source, kind in columns:
+            error, prior = (column(row, source, which) for which in (kind, prior_of(kind)))
+            cells.append(f"{error.mean():.1f} ({_signed(error - prior)})")
+        lines.append(cells)
+    return markdown(lines)
 
 
-def _mean(pairs: Sequence[Numbers], name: str | None) -> str:
-    known = [pair[name] for pair in pairs if name in pair]
-    return f"{np.mean(known):.3g}" if known else "-"
+def prior_of(kind: str) -> str:
+    """The painted prior's error that an answer's is held against."""
+    return "prior absolute" if kind.endswith("absolute") else "prior"
 
 
-def _difference(pairs: Sequence[Numbers], base: Sequence[Numbers], name: str) -> str:
-    change = bootstrap([one[name] - other["mean"] for one, other in zip(pairs, base, strict=True)])
-    return f"{change.mean:+.1f} [{change.low:+.1f}, {change.high:+.1f}]"
+def beside_the_base(found: Found) -> str:
+    """Differences from the mean of the base's seeds over the same pairs [95 %]; bold where a new seed would not explain them."""
+    bases = [row for name, row in found.items() if name.startswith(BASES)]
+    if not bases:
+        return ""
+    head = ["row - mean of the base's seeds"] + [f"{SOURCES[source]}: {title}" for source, _, title in COMPARED]
+    floors = [seed_floor([float(np.nanmean(column(row, source, kind))) for row in bases]) for source, kind, _ in COMPARED]
+    lines = [head, [f"a new seed of the base (95 %, from {len(bases)} seeds)", *(f"+-{floor:.1f}" for floor in floors)]]
+    for name, row in found.items():
+        cells = [name]
+        for (source, kind, _), floor in zip(COMPARED, floors, strict=True):
+            change = column(row, source, kind) - np.mean([column(base, source, kind) for base in bases], 0)
+            decided = abs(np.nanmean(change)) > floor and excludes_zero(change) and not name.startswith(BASES)
+            cells.append(f"**{_signed(change)}**" if decided else _signed(change))
+        lines.append(cells)
+    return markdown(lines)
+
+
+def seed_floor(means: Sequence[float]) -> float:
+    """Half the 95 % prediction interval for one more seed about the mean of these; infinite for a single seed."""
+    count = len(means)
+    if count < 2:
+        return float("inf")
+    return float(stats.t.ppf(0.975, count - 1) * np.std(means, ddof=1) * np.sqrt(1 + 1 / count))
+
+
+def column(row: Mapping[str, Any], source: str, kind: str) -> np.ndarray:
+    """One number of every pair, NaN where a pair has none."""
+    return np.array([pair.get(kind, np.nan) for pair in row[source]])
+
+
+def excludes_zero(change: np.ndarray) -> bool:
+    """Whether the 95 % interval over the pairs lies on one side of zero."""
+    interval = bootstrap(change.tolist())
+    return interval.low > 0 or interval.high < 0
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table; the first line is its head."""
+    rows = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([rows[0], "|---" * len(lines[0]) + "|", *rows[1:]])
+
+
+def _signed(change: np.ndarray) -> str:
+    interval = bootstrap(change.tolist())
+    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"

@@ -1,10 +1,11 @@
-"""Ablations of the generator: short runs of equal steps from random weights, measured on the same crops.
+"""Ablations of the generator: runs of equal steps of a small network from random weights, measured on the same crops.
 
-    python Testing/Benchmarks/ablations.py [ROW ...] --hearts runs/second/hearts --scans runs/second/scans --out runs/ablations
+    python Testing/Benchmarks/ablations.py [ROW ...] --out runs/ablations
 
-Without a row all of them; --list names them. Every row trains in its own folder, the same command resumes it, rows with the same
-training pairs share them in memory; ablations.json and ablations.md beside the rows are written anew after each. Also another
-version of the code can add a row: the base under another name with --as NAME.
+Without a row all of them, in order; --list names them. The hearts and scans to train on and to measure with are made first where
+they are missing. Every row trains in its own folder, the same command resumes it, rows with the same training pairs share them in
+memory; ablations.json and ablations.md beside the rows are written anew after each. --as NAME enters a row under another name, as
+for the base of another version of the code.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ablation_scores import Validation, scores, table
+from ablation_scores import HEARTS_ASIDE, SEED, Validation, scores, tables
 
+from StructDiffCore.io.files import read_label_map, read_volume
+from StructDiffCore.models.network_settings import NetworkSettings
+from StructDiffCore.pipelines.scan_cache import cache_scan
 from StructDiffCore.systems.structdiff import StructDiff
 from StructDiffCore.training.checkpoint import RunIdentity, resume, save_checkpoint
 from StructDiffCore.training.crops import TrainingCrop
@@ -30,14 +34,24 @@ from StructDiffCore.training.loader import Group, GroupMaker, Loader
 from StructDiffCore.training.loop import training_steps
 from StructDiffCore.training.objective import Objective
 from StructDiffCore.training.pairs import PairStream
+from StructDiffCore.training.pool import fill_pool
 from StructDiffCore.training.run import fresh_state
 from StructDiffCore.training.scan_pairs import ScanPairStream
 from StructDiffCore.training.settings import Phase, TrainSettings
 
-STEPS = 100
-SMALL_CROPS: Mapping[str, Any] = {"crop": 32, "batch": 4, "crops_per_direction": 40, "robust": 0.3}
+STEPS = 900
+TRAINED_SCANS = (
+    ("cptacpda", "cptacpda_C3N-00249_chest_ct", None, 1.5),
+    ("ts_abdomen", "ts_abdomen_ct_3mm_ct", "ts_abdomen_ct_3mm_labels_v1map", 2.0),
+)
+SCANS_ASIDE = (("tcgaov", "tcgaov_09-2043_abdomen_ct", None, 1.25),)
+"""Name, image, mask and voxel size in mm of the scans to train on and of the patient to measure with."""
+ASIDE = "aside"
+SMALL_NETWORK: Mapping[str, Any] = {"channels": [64, 64, 64], "blocks_per_level": [0, 1, 1], "condition_blocks": [0, 0, 1]}
+SMALL_CROPS: Mapping[str, Any] = {"crop": 32, "batch": 2, "crops_per_direction": 60, "robust": 0.3}
 LARGE_CROPS: Mapping[str, Any] = {"crop": 48, "batch": 1, "crops_per_direction": 20, "robust": 0.3}
 BASE: Mapping[str, Any] = {
+    "system": {"network": SMALL_NETWORK},
     "phases": [SMALL_CROPS],
     "pairs": {
         "hearts": 60,
@@ -47,34 +61,36 @@ BASE: Mapping[str, Any] = {
         "label_jitter": 0.35,
         "sharper": 0.5,
     },
-    "learning_rate": 8e-4,
-    "warm_up_steps": 20,
-    "ema_decay": 0.98,
+    "learning_rate": 3e-3,
+    "warm_up_steps": 50,
+    "ema_decay": 0.99,
     "sigma_median": 0.8,
     "sigma_spread": 1.3,
-    "checkpoint_every": 50,
+    "checkpoint_every": 100,
     "seed": 2,
 }
-OTHER_PAIRS = ("one direction only", "phantoms only", "noise diffused", "32 then 48")
+OTHER_PAIRS = ("base, other pairs", "one direction only", "phantoms only", "noise diffused", "32 then 48")
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "base": {},
     "base, second seed": {"seed": 3},
     "base, third seed": {"seed": 4},
     "cross-attention over regions": {"system": {"network": {"region_conditioning": "attention"}}},
-    "no codes": {"pairs": {"nulled": ["without codes"]}},
     "no painted prior": {"pairs": {"nulled": ["without prior"]}, "system": {"residual_scale_hu": 300.0}},
-    "no template": {"pairs": {"nulled": ["without template"]}},
     "template stacking": {"pairs": {"nulled": ["template stacking"]}, "system": {"residual_scale_hu": 300.0}},
-    "noise levels log-uniform": {"sigma_median": 0.0},
+    "no template": {"pairs": {"nulled": ["without template"]}},
+    "no codes": {"pairs": {"nulled": ["without codes"]}},
     "residual scale 50": {"system": {"residual_scale_hu": 50.0}},
     "thin weight 1": {"pairs": {"thin_weight": 1.0}},
     "squared loss": {"phases": [{**SMALL_CROPS, "robust": 0.0}]},
+    "noise levels log-uniform": {"sigma_median": 0.0},
     "32 then 48": {"phases": [SMALL_CROPS, LARGE_CROPS]},
     "one direction only": {"one_way": True},
-    "phantoms only": {"pairs": {"real_share": 0.0}},
     "noise diffused": {"system": {"noise": "diffusion"}, "pairs": {"real_share": 0.0}},
+    "base, other pairs": {"seed": 5},
+    "phantoms only": {"pairs": {"real_share": 0.0}},
+    "full-size network": {"system": {"network": asdict(NetworkSettings())}},
 }
-"""What each row changes; several phases share the steps equally."""
+"""What each row changes, those that share the base's pairs first; several phases share the voxels equally."""
 
 
 @dataclass(frozen=True)
@@ -120,25 +136,29 @@ def maker_of(row: str) -> type[GroupMaker]:
 
 
 def settings_of(row: str, steps: int) -> TrainSettings:
-    """The base with the row's changes."""
-    content: dict[str, Any] = json.loads(json.dumps(BASE))
-    for name, change in ROWS[row].items():
-        content[name] = {**content.get(name, {}), **change} if isinstance(change, Mapping) else change
-    content.pop("one_way", None)
-    phases = content["phases"]
-    content["phases"] = [{**phase, "steps": steps // len(phases)} for phase in phases]
+    """The base with the row's changes; a phase of larger crops has fewer steps, of as many voxels."""
+    content = merged(BASE, {name: change for name, change in ROWS[row].items() if name != "one_way"})
+    phases, share = content["phases"], steps / len(content["phases"])
+    voxels = [phase["batch"] * phase["crop"] ** 3 for phase in phases]
+    content["phases"] = [{**phase, "steps": round(share * voxels[0] / n)} for phase, n in zip(phases, voxels)]
     return TrainSettings.from_dict(content)
 
 
-def train(row: str, folder: Path, hearts: Path, arguments: argparse.Namespace) -> StructDiff:
+def merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the changed entries, at any depth."""
+    inner = {name: merged(base.get(name, {}), value) for name, value in change.items() if isinstance(value, Mapping)}
+    return {**base, **change, **inner}
+
+
+def train(row: str, folder: Path, arguments: argparse.Namespace) -> StructDiff:
     """Train or go on; the averaged weights, also written beside the checkpoint."""
-    settings = settings_of(row, arguments.steps)
+    settings, hearts, scans = settings_of(row, arguments.steps), arguments.out / "hearts", arguments.out / "scans"
     folder.mkdir(parents=True, exist_ok=True)
-    state, data = fresh_state(settings), TrainingData(settings, hearts, arguments.scans)
+    state, data = fresh_state(settings), TrainingData(settings, hearts, scans)
     identity = RunIdentity(settings.as_dict(), data.hash)
     start, device = resume(folder, state, identity), training_device(settings.precision)
     objective, optimizer = device.set_up(Objective(state.network), state.optimizer)
-    batches = iter(Loader(maker_of(row)(hearts, settings, arguments.scans), start, workers=0))
+    batches = iter(Loader(maker_of(row)(hearts, settings, scans), start, workers=0))
     if start < settings.total_steps:
         for step in training_steps(objective, state.network, optimizer, state.average, batches, settings, device, start):
             done = step.number + 1
@@ -151,27 +171,40 @@ def train(row: str, folder: Path, hearts: Path, arguments: argparse.Namespace) -
     return system
 
 
-def linked_hearts(source: Path, folder: Path) -> Path:
+def fill_pools(out: Path, data: Path) -> None:
+    """Make the hearts and cache the scans that are still missing, to train on and aside to measure with."""
+    settings = settings_of("base", STEPS)
+    for folder, hearts, seed in (
+        (out / "hearts", settings.pairs.hearts, settings.seed),
+        (out / ASIDE / "hearts", HEARTS_ASIDE, SEED),
+    ):
+        for present, wanted in fill_pool(folder, replace(settings.pairs, hearts=hearts), seed):
+            print(f"{folder}: {present}/{wanted}", flush=True)
+    for folder, scans in ((out / "scans", TRAINED_SCANS), (out / ASIDE / "scans", SCANS_ASIDE)):
+        for name, image, mask, spacing_mm in scans:
+            if not (folder / f"{name}@{spacing_mm:g}").exists():
+                labels = read_label_map(data / f"{mask}.nii.gz") if mask else None
+                print(*cache_scan(read_volume(data / f"{image}.nii.gz"), labels, name, [spacing_mm], folder), flush=True)
+    link_hearts(out / "hearts")
+
+
+def link_hearts(folder: Path) -> None:
     """The pool under the names that every row's seed asks for: all rows see the same hearts."""
-    folder.mkdir(parents=True, exist_ok=True)
-    seeds = sorted({settings_of(row, 2).seed for row in ROWS})
-    for heart in sorted(source.glob(f"heart-{BASE['seed']}-*.npz")):
-        for seed in seeds:
+    for heart in sorted(folder.glob(f"heart-{BASE['seed']}-*.npz")):
+        for seed in sorted({settings_of(row, STEPS).seed for row in ROWS}):
             link = folder / heart.name.replace(f"heart-{BASE['seed']}-", f"heart-{seed}-")
             if not link.exists():
                 link.symlink_to(heart.resolve())
-    return folder
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
-    parser.add_argument("--hearts", type=Path, default=Path("runs/second/hearts"), help="the pool of a training run")
-    parser.add_argument("--scans", type=Path, default=Path("runs/second/scans"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="the folder of the real scans")
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--pairs", type=int, default=6, help="pairs of the validation crops")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=8, help="pairs of the validation crops")
     parser.add_argument("--as", dest="name", help="the name under which one row is entered")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
@@ -182,25 +215,27 @@ def main() -> None:
         print("\n".join(f"{row}: {json.dumps(change)}" for row, change in ROWS.items()))
         return
     torch.set_num_threads(arguments.threads)
-    hearts = linked_hearts(arguments.hearts, arguments.out / "hearts")
-    validation = Validation(settings_of("base", arguments.steps).pairs, hearts, arguments.scans, arguments.pairs)
+    fill_pools(arguments.out, arguments.data)
+    aside = replace(settings_of("base", STEPS).pairs, hearts=HEARTS_ASIDE)
+    validation = Validation(aside, arguments.out / ASIDE, arguments.pairs)
     for row in rows:
-        enter(row, arguments.name or row, hearts, validation, arguments)
+        enter(row, arguments.name or row, validation, arguments)
 
 
-def enter(row: str, name: str, hearts: Path, validation: Validation, arguments: argparse.Namespace) -> None:
-    """Train and measure one row and write the tables with it."""
+def enter(row: str, name: str, validation: Validation, arguments: argparse.Namespace) -> None:
+    """Train and measure one row, unless that is done, and write the tables with it."""
     path, folder = arguments.out / "ablations.json", arguments.out / name.replace(" ", "-").replace(",", "")
-    clocks = time.monotonic(), time.process_time()
-    system, settings = train(row, folder, hearts, arguments), settings_of(row, arguments.steps)
-    spent = {"seconds": time.monotonic() - clocks[0], "cpu seconds": time.process_time() - clocks[1]}
-    voxels = sum(phase.steps * phase.batch * phase.crop**3 for phase in settings.phases)
-    found = json.loads(path.read_text()) if path.exists() else {}
+    found, settings = json.loads(path.read_text()) if path.exists() else {}, settings_of(row, arguments.steps)
+    if found.get(name, {}).get("settings") == settings.as_dict():
+        return
+    began = time.process_time()
+    system = train(row, folder, arguments)
+    seconds = time.process_time() - began
     measured = scores(system, validation, settings.pairs.nulled)
-    found[name] = {"steps": settings.total_steps, "voxels": voxels, "seed": settings.seed, **spent, **measured}
+    found[name] = {"steps": settings.total_steps, "cpu seconds": seconds, **measured, "settings": settings.as_dict()}
     path.write_text(json.dumps(found, indent=1))
-    (arguments.out / "ablations.md").write_text(table(found) + "\n")
-    print(table(found), flush=True)
+    (arguments.out / "ablations.md").write_text(tables(found) + "\n")
+    print(tables(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,22 @@
-"""The ablation rows change what they say and nothing else; the table's differences are paired."""
+"""The ablation rows change what they say and nothing else; the tables' differences are paired and know the seeds' spread."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ablations
 import numpy as np
 import pytest
-from ablation_scores import _numbers, table
-from ablations import OTHER_PAIRS, ROWS, OneWay, SharedGroups, linked_hearts, maker_of, settings_of
+import torch
+from ablation_scores import CALLS, DRAWS, _answers, beside_the_base, beside_the_prior, numbers, seed_floor
+from ablations import OTHER_PAIRS, ROWS, STEPS, OneWay, SharedGroups, link_hearts, maker_of, merged, settings_of
+from scipy import stats
 
 from StructDiffCore.models.conditioning import ConditionMaps
+from StructDiffCore.systems.structdiff import StructDiff
 from StructDiffCore.training.crops import TrainingCrop
 from StructDiffCore.training.loader import GroupMaker
 from StructDiffCore.training.pairs import PairStream
@@ -43,9 +48,21 @@ def test_every_row_differs_from_the_base_or_goes_one_way() -> None:
     assert same == ["base", "one direction only"]
 
 
-def test_rows_see_equal_voxels_give_or_take_a_fifth() -> None:
-    seen = {row: sum(p.steps * p.batch * p.crop**3 for p in settings_of(row, 40).phases) for row in ROWS}
-    assert all(0.8 < voxels / seen["base"] <= 1 for voxels in seen.values())
+def test_a_row_keeps_the_small_network_but_for_what_it_changes() -> None:
+    base, row = settings_of("base", 40).system.network, settings_of("cross-attention over regions", 40).system.network
+    assert row.region_conditioning != base.region_conditioning
+    assert replace(row, region_conditioning=base.region_conditioning) == base
+
+
+def test_changes_reach_any_depth_and_leave_the_base_alone() -> None:
+    base = {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+    assert merged(base, {"a": {"b": {"c": 9}}}) == {"a": {"b": {"c": 9, "d": 2}}, "e": 3}
+    assert base == {"a": {"b": {"c": 1, "d": 2}}, "e": 3}
+
+
+def test_rows_see_equal_voxels() -> None:
+    seen = {row: sum(p.steps * p.batch * p.crop**3 for p in settings_of(row, STEPS).phases) for row in ROWS}
+    assert all(voxels == pytest.approx(seen["base"], rel=0.01) for voxels in seen.values())
 
 
 def test_one_way_pairs_never_swap_template_and_target(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -54,7 +71,7 @@ def test_one_way_pairs_never_swap_template_and_target(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(PairStream, "_sides", lambda self, rng: ("a", "b"))
     monkeypatch.setattr(PairStream, "_direction", direction)
-    both, one = (list(kind(None, None).crops(PHASE, None)) for kind in (PairStream, OneWay))  # type: ignore[arg-type, call-arg]
+    both, one = (list(kind(None, None).crops(PHASE, None)) for kind in (PairStream, OneWay))  # type: ignore[arg-type]
     assert len(both) == len(one)
     assert (set(both), set(one)) == ({"ab", "ba"}, {"ab"})
 
@@ -72,29 +89,64 @@ def test_shared_groups_are_made_once_and_withhold_what_the_row_withholds(monkeyp
 
 
 def test_linked_hearts_are_the_same_under_every_seed(tmp_path: Path) -> None:
-    (tmp_path / "pool").mkdir()
-    (tmp_path / "pool/heart-2-00000.npz").write_bytes(b"heart")
-    folder = linked_hearts(tmp_path / "pool", tmp_path / "links")
-    linked_hearts(tmp_path / "pool", tmp_path / "links")
-    assert {path.name for path in folder.iterdir()} == {"heart-2-00000.npz", "heart-3-00000.npz", "heart-4-00000.npz"}
-    assert {path.read_bytes() for path in folder.iterdir()} == {b"heart"}
+    (tmp_path / "heart-2-00000.npz").write_bytes(b"heart")
+    link_hearts(tmp_path)
+    link_hearts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {f"heart-{seed}-00000.npz" for seed in (2, 3, 4, 5)}
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"heart"}
 
 
-def test_errors_are_those_of_the_answer_thin_voxels_apart() -> None:
+def test_errors_are_those_of_each_answer_thin_voxels_apart() -> None:
     crop = a_crop(wrong_hu=-10.0)
     answer = crop.target_hu.copy()
     answer[..., :2] += 40
-    found = _numbers(answer, crop)
-    assert (found["mean"], found["thin"], found["prior"]) == (10.0, 40.0, 10.0)
+    found = numbers({"sample": answer}, crop)
+    assert (found["sample absolute"], found["sample thin"], found["prior"]) == (10.0, 40.0, 10.0)
+    assert found["sample"] == 20.0  # a quarter of the voxels is off by 40
 
 
-def test_differences_from_the_base_are_paired() -> None:
-    pairs = [10.0, 200.0, 3000.0]
-    row = {"steps": 4, "voxels": 1, "cpu seconds": 1.0}
-    found = {
-        name: row | {s: [{"mean": x + shift, "smooth": x, "detail": 1.0, "prior": x} for x in pairs] for s in ("hearts", "scans")}
-        for name, shift in (("base", 0.0), ("worse", 7.0))
+def test_an_untrained_network_expects_nothing_and_samples_less_than_the_start_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer F is 0, so the clean estimate is c_skip x: next to nothing from noise alone."""
+    torch.manual_seed(0)
+    calls: list[float] = []
+    system = StructDiff(settings_of("base", 4).system)
+    made = system.denoiser
+    monkeypatch.setattr(
+        system, "denoiser", lambda features: lambda x, level: calls.append(level.sigma) or made(features)(x, level)
+    )
+    answers = _answers(system, [a_crop(), a_crop()], 0)
+    assert len(calls) == CALLS + DRAWS
+    assert np.abs(answers["mean"][1] - 100).max() < 30
+    assert np.abs(answers["sample"][0] - answers["sample"][1]).max() > 1
+
+
+def rows_of(**shifts: float) -> dict[str, dict[str, Any]]:
+    """Rows whose errors of three pairs are shifted."""
+    kinds = ("mean", "mean thin", "mean absolute", "sample", "sample absolute")
+    return {
+        name.replace("_", ", "): {"steps": 4, "cpu seconds": 1.0}
+        | {
+            s: [{"prior": x, "prior absolute": x} | dict.fromkeys(kinds, x + shift) for x in (10.0, 200.0, 3000.0)]
+            for s in ("hearts", "scans")
+        }
+        for name, shift in shifts.items()
     }
-    last = table(found).splitlines()[-1]
-    assert last.startswith("| worse | 4 | 1 |")
-    assert last.count("+7.0 [+7.0, +7.0]") == 2
+
+
+def test_differences_from_the_prior_are_paired() -> None:
+    lines = beside_the_prior(rows_of(base=-7.0)).splitlines()
+    assert lines[2].startswith("| painted prior alone |")
+    assert lines[3].count("-7.0 [-7.0, -7.0]") == 8
+
+
+def test_only_differences_beyond_the_bases_seeds_are_bold() -> None:
+    lines = beside_the_base(rows_of(base=0.0, base_2=2.0, base_3=1.0, near=3.0, far=30.0)).splitlines()
+    near, far = lines[-2], lines[-1]
+    assert near.count("+2.0 [+2.0, +2.0]") == 5
+    assert "**" not in near
+    assert far.count("**+29.0 [+29.0, +29.0]**") == 5
+
+
+def test_the_seeds_floor_is_students_prediction_interval() -> None:
+    assert seed_floor([1.0, 2.0, 3.0]) == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(4 / 3))
+    assert seed_floor([1.0]) == np.inf
