@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from StructDiffCore.domain import Geometry, StructDiffError, Volume
+from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Volume
+from StructDiffCore.evaluation.downstream.few_real import starts_masks
 from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient
 from StructDiffCore.evaluation.downstream.streaks import MOST_SOURCES, with_streaks
 from StructDiffCore.phantom.domains import HELD_OUT
@@ -46,3 +47,28 @@ def test_a_patient_is_a_cube_of_the_asked_size_and_the_same_every_time():
     assert {1, 3, 6, 8} <= set(one.mask.present)
     with pytest.raises(StructDiffError, match="999 voxels"):
         patient(3, 1.5, 999)
+
+
+def test_around_an_empty_mask_no_new_masks_can_be_made():
+    grid = Geometry((16, 16, 16))
+    pair = ImageMaskPair(Volume(np.zeros(grid.shape, np.float32), grid), LabelMap(np.zeros(grid.shape, np.uint8), grid, CARDIAC))
+    assert not starts_masks(pair)
+
+
+@pytest.mark.slow
+def test_a_patient_that_is_not_wanted_gives_way_to_the_next_heart():
+    seen = []
+
+    def wanted(pair):
+        seen.append(pair)
+        return len(seen) == 2
+
+    chosen = patient(3, 1.5, 64, wanted)
+    assert chosen is seen[1]
+    np.testing.assert_array_equal(seen[0].image.voxels, patient(3, 1.5, 64).image.voxels)
+    assert not np.array_equal(chosen.mask.voxels, seen[0].mask.voxels)
+
+
+@pytest.mark.slow
+def test_a_digital_heart_on_a_fine_grid_starts_masks():
+    assert starts_masks(patient(0, 0.8, 120))
