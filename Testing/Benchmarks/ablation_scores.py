@@ -16,7 +16,7 @@ from StructDiffCore.config.presets import DEFAULT_SAMPLER, DEFAULT_TEMPERATURE, 
 from StructDiffCore.diffusion.dpm_solver import dpm_solver_pp_2m
 from StructDiffCore.diffusion.levels import log_snr_levels
 from StructDiffCore.diffusion.sampling import last_clean, start_noise
-from StructDiffCore.evaluation.intervals import bootstrap
+from StructDiffCore.evaluation.intervals import Interval, bootstrap_of
 from StructDiffCore.systems.structdiff import StructDiff
 from StructDiffCore.training.crops import TrainingCrop
 from StructDiffCore.training.pairs import PairStream
@@ -109,20 +109,20 @@ def _answers(system: StructDiff, crops: Sequence[TrainingCrop], number: int) -> 
 
 
 def numbers(answers: Mapping[str, np.ndarray], crop: TrainingCrop) -> Numbers:
-    """Errors in HU against the noise-free target, the prior's too: rms, 'absolute', 'thin' where there are thin labels."""
+    """Errors in HU against the noise-free target, the prior's too: mean square, also of 'thin' labels, and 'absolute'."""
     found, thin = {}, crop.weight > 1.5 * crop.weight.min()
     for kind, answer in {"prior": crop.condition.prior_hu, **answers}.items():
         wrong = answer - crop.target_hu
-        found[kind] = _rms(wrong)
+        found[kind] = _mean_square(wrong)
         found[f"{kind} absolute"] = float(np.abs(wrong).mean())
         found[f"{kind} detail"] = _detail(answer) / max(_detail(crop.target_hu), 1.0)
         if thin.any():
-            found[f"{kind} thin"] = _rms(wrong[thin])
+            found[f"{kind} thin"] = _mean_square(wrong[thin])
     return found
 
 
-def _rms(wrong: np.ndarray) -> float:
-    return float(np.sqrt(np.square(wrong, dtype=float).mean()))
+def _mean_square(wrong: np.ndarray) -> float:
+    return float(np.square(wrong, dtype=float).mean())
 
 
 def _detail(image: np.ndarray) -> float:
@@ -141,12 +141,12 @@ def beside_the_prior(found: Found) -> str:
     columns = [(source, kind) for source in SOURCES for kind in ANSWERS]
     lines = [["row", "steps", "CPU s", *(f"{SOURCES[source]}: {ANSWERS[kind]}" for source, kind in columns)]]
     first = next(iter(found.values()))
-    lines.append(["painted prior alone", "", "", *(f"{column(first, s, prior_of(k)).mean():.1f}" for s, k in columns)])
+    lines.append(["painted prior alone", "", "", *(f"{errors(first, s, prior_of(k)).mean:.1f}" for s, k in columns)])
     for name, row in found.items():
         cells = [name, str(row["steps"]), f"{row['cpu seconds']:.0f}"]
         for source, kind in columns:
-            error, prior = (column(row, source, which) for which in (kind, prior_of(kind)))
-            cells.append(f"{error.mean():.1f} ({_signed(error - prior)})")
+            error, prior = (errors(row, source, which) for which in (kind, prior_of(kind)))
+            cells.append(f"{error.mean:.1f} ({signed(error.beyond([prior]))})")
         lines.append(cells)
     return markdown(lines)
 
@@ -161,17 +161,45 @@ def beside_the_base(found: Found) -> str:
     bases = [row for name, row in found.items() if name.startswith(BASES)]
     if not bases:
         return ""
-    head = ["row - mean of the base's seeds"] + [f"{SOURCES[source]}: {title}" for source, _, title in COMPARED]
-    floors = [seed_floor([float(np.nanmean(column(row, source, kind))) for row in bases]) for source, kind, _ in COMPARED]
-    lines = [head, [f"a new seed of the base (95 %, from {len(bases)} seeds)", *(f"+-{floor:.1f}" for floor in floors)]]
+    told = [[errors(base, source, kind) for base in bases] for source, kind, _ in COMPARED]
+    floors = [seed_floor([error.mean for error in each]) for each in told]
+    lines = [["row - mean of the base's seeds", *(f"{SOURCES[source]}: {title}" for source, _, title in COMPARED)]]
+    lines.append([f"a new seed of the base (95 %, from {len(bases)} seeds)", *(f"±{floor:.1f}" for floor in floors)])
     for name, row in found.items():
         cells = [name]
-        for (source, kind, _), floor in zip(COMPARED, floors, strict=True):
-            change = column(row, source, kind) - np.mean([column(base, source, kind) for base in bases], 0)
-            decided = abs(np.nanmean(change)) > floor and excludes_zero(change) and not name.startswith(BASES)
-            cells.append(f"**{_signed(change)}**" if decided else _signed(change))
+        for (source, kind, _), each, floor in zip(COMPARED, told, floors, strict=True):
+            change = errors(row, source, kind).beyond(each)
+            decided = abs(change.mean) > floor and not change.low <= 0 <= change.high and not name.startswith(BASES)
+            cells.append(f"**{signed(change)}**" if decided else signed(change))
         lines.append(cells)
     return markdown(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """One error of every pair: in HU, or its square."""
+
+    pairs: np.ndarray
+    squared: bool
+
+    @property
+    def mean(self) -> float:
+        """Over all voxels, HU."""
+        return float(self.of(self.pairs.mean()))
+
+    def of(self, mean: np.ndarray) -> np.ndarray:
+        """HU from a mean over pairs."""
+        return np.sqrt(mean) if self.squared else mean
+
+    def beyond(self, others: Sequence[Errors]) -> Interval:
+        """How much larger it is than the mean of the others; the interval over the pairs they share."""
+        columns = np.stack([self.pairs, *(other.pairs for other in others)], 1)
+        return bootstrap_of(columns, lambda means: self.of(means[..., 0]) - self.of(means[..., 1:]).mean(-1))
+
+
+def errors(row: Mapping[str, Any], source: str, kind: str) -> Errors:
+    """An error of all pairs that have it."""
+    return Errors(np.array([pair[kind] for pair in row[source] if kind in pair]), not kind.endswith("absolute"))
 
 
 def seed_floor(means: Sequence[float]) -> float:
@@ -182,23 +210,12 @@ def seed_floor(means: Sequence[float]) -> float:
     return float(stats.t.ppf(0.975, count - 1) * np.std(means, ddof=1) * np.sqrt(1 + 1 / count))
 
 
-def column(row: Mapping[str, Any], source: str, kind: str) -> np.ndarray:
-    """One number of every pair, NaN where a pair has none."""
-    return np.array([pair.get(kind, np.nan) for pair in row[source]])
-
-
-def excludes_zero(change: np.ndarray) -> bool:
-    """Whether the 95 % interval over the pairs lies on one side of zero."""
-    interval = bootstrap(change.tolist())
-    return interval.low > 0 or interval.high < 0
-
-
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table; the first line is its head."""
     rows = ["| " + " | ".join(line) + " |" for line in lines]
     return "\n".join([rows[0], "|---" * len(lines[0]) + "|", *rows[1:]])
 
 
-def _signed(change: np.ndarray) -> str:
-    interval = bootstrap(change.tolist())
-    return f"{interval.mean:+.1f} [{interval.low:+.1f}, {interval.high:+.1f}]"
+def signed(change: Interval) -> str:
+    """A difference in HU."""
+    return f"{change.mean:+.1f} [{change.low:+.1f}, {change.high:+.1f}]"

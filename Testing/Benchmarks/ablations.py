@@ -39,7 +39,7 @@ from StructDiffCore.training.run import fresh_state
 from StructDiffCore.training.scan_pairs import ScanPairStream
 from StructDiffCore.training.settings import Phase, TrainSettings
 
-STEPS = 900
+STEPS = 720
 TRAINED_SCANS = (
     ("cptacpda", "cptacpda_C3N-00249_chest_ct", None, 1.5),
     ("ts_abdomen", "ts_abdomen_ct_3mm_ct", "ts_abdomen_ct_3mm_labels_v1map", 2.0),
@@ -47,7 +47,7 @@ TRAINED_SCANS = (
 SCANS_ASIDE = (("tcgaov", "tcgaov_09-2043_abdomen_ct", None, 1.25),)
 """Name, image, mask and voxel size in mm of the scans to train on and of the patient to measure with."""
 ASIDE = "aside"
-SMALL_NETWORK: Mapping[str, Any] = {"channels": [64, 64, 64], "blocks_per_level": [0, 1, 1], "condition_blocks": [0, 0, 1]}
+SMALL_NETWORK: Mapping[str, Any] = {"channels": [64, 64], "blocks_per_level": [1, 1], "condition_blocks": [0, 0]}
 SMALL_CROPS: Mapping[str, Any] = {"crop": 32, "batch": 2, "crops_per_direction": 60, "robust": 0.3}
 LARGE_CROPS: Mapping[str, Any] = {"crop": 48, "batch": 1, "crops_per_direction": 20, "robust": 0.3}
 BASE: Mapping[str, Any] = {

@@ -11,7 +11,7 @@ import ablations
 import numpy as np
 import pytest
 import torch
-from ablation_scores import CALLS, DRAWS, _answers, beside_the_base, beside_the_prior, numbers, seed_floor
+from ablation_scores import CALLS, DRAWS, _answers, beside_the_base, beside_the_prior, errors, numbers, seed_floor
 from ablations import OTHER_PAIRS, ROWS, STEPS, OneWay, SharedGroups, link_hearts, maker_of, merged, settings_of
 from scipy import stats
 
@@ -101,8 +101,8 @@ def test_errors_are_those_of_each_answer_thin_voxels_apart() -> None:
     answer = crop.target_hu.copy()
     answer[..., :2] += 40
     found = numbers({"sample": answer}, crop)
-    assert (found["sample absolute"], found["sample thin"], found["prior"]) == (10.0, 40.0, 10.0)
-    assert found["sample"] == 20.0  # a quarter of the voxels is off by 40
+    assert (found["sample absolute"], found["sample thin"], found["prior"]) == (10.0, 40.0**2, 10.0**2)
+    assert found["sample"] == 40.0**2 / 4  # a quarter of the voxels is off by 40
 
 
 def test_an_untrained_network_expects_nothing_and_samples_less_than_the_start_noise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,13 +121,16 @@ def test_an_untrained_network_expects_nothing_and_samples_less_than_the_start_no
 
 
 def rows_of(**shifts: float) -> dict[str, dict[str, Any]]:
-    """Rows whose errors of three pairs are shifted."""
-    kinds = ("mean", "mean thin", "mean absolute", "sample", "sample absolute")
+    """Rows whose errors of three pairs are shifted; squared they are the same for every pair."""
     return {
         name.replace("_", ", "): {"steps": 4, "cpu seconds": 1.0}
         | {
-            s: [{"prior": x, "prior absolute": x} | dict.fromkeys(kinds, x + shift) for x in (10.0, 200.0, 3000.0)]
-            for s in ("hearts", "scans")
+            source: [
+                {"prior": 100.0**2, "prior absolute": x, "mean absolute": x + shift, "sample absolute": x + shift}
+                | dict.fromkeys(("mean", "mean thin", "sample"), (100 + shift) ** 2)
+                for x in (10.0, 200.0, 3000.0)
+            ]
+            for source in ("hearts", "scans")
         }
         for name, shift in shifts.items()
     }
@@ -136,7 +139,7 @@ def rows_of(**shifts: float) -> dict[str, dict[str, Any]]:
 def test_differences_from_the_prior_are_paired() -> None:
     lines = beside_the_prior(rows_of(base=-7.0)).splitlines()
     assert lines[2].startswith("| painted prior alone |")
-    assert lines[3].count("-7.0 [-7.0, -7.0]") == 8
+    assert lines[3].count("(-7.0 [-7.0, -7.0])") == 8
 
 
 def test_only_differences_beyond_the_bases_seeds_are_bold() -> None:
@@ -145,6 +148,11 @@ def test_only_differences_beyond_the_bases_seeds_are_bold() -> None:
     assert near.count("+2.0 [+2.0, +2.0]") == 5
     assert "**" not in near
     assert far.count("**+29.0 [+29.0, +29.0]**") == 5
+
+
+def test_squared_errors_are_pooled_before_the_root_is_taken() -> None:
+    row = {"hearts": [{"sample": 0.0}, {"sample": 200.0}, {}]}
+    assert errors(row, "hearts", "sample").mean == 10.0
 
 
 def test_the_seeds_floor_is_students_prediction_interval() -> None:
