@@ -5,7 +5,7 @@
 Without a row all of them, in order; --list names them. The hearts and scans to train on and to measure with are made first where
 they are missing. Every row trains in its own folder, the same command resumes it, rows with the same training pairs share them in
 memory; ablations.json and ablations.md beside the rows are written anew after each. --as NAME enters a row under another name, as
-for the base of another version of the code.
+for the base of another version of the code, or for weights trained elsewhere (--weights FILE).
 """
 
 from __future__ import annotations
@@ -206,6 +206,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=8, help="pairs of the validation crops")
     parser.add_argument("--as", dest="name", help="the name under which one row is entered")
+    parser.add_argument("--weights", type=Path, help="trained weights, measured instead of training the row")
     parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     rows = arguments.rows or list(ROWS)
@@ -229,10 +230,11 @@ def enter(row: str, name: str, validation: Validation, arguments: argparse.Names
     if found.get(name, {}).get("settings") == settings.as_dict():
         return
     began = time.process_time()
-    system = train(row, folder, arguments)
+    system = StructDiff.load_weights(arguments.weights) if arguments.weights else train(row, folder, arguments)
     seconds = time.process_time() - began
     measured = scores(system, validation, settings.pairs.nulled)
-    found[name] = {"steps": settings.total_steps, "cpu seconds": seconds, **measured, "settings": settings.as_dict()}
+    steps = 0 if arguments.weights else settings.total_steps
+    found[name] = {"steps": steps, "cpu seconds": seconds, **measured, "settings": settings.as_dict()}
     path.write_text(json.dumps(found, indent=1))
     (arguments.out / "ablations.md").write_text(tables(found) + "\n")
     print(tables(found), flush=True)

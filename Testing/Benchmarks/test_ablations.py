@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from ablation_scores import CALLS, DRAWS, _answers, beside_the_base, beside_the_prior, errors, numbers, seed_floor
-from ablations import OTHER_PAIRS, ROWS, STEPS, OneWay, SharedGroups, link_hearts, maker_of, merged, settings_of
+from ablations import OTHER_PAIRS, ROWS, STEPS, OneWay, SharedGroups, enter, link_hearts, maker_of, merged, settings_of
 from scipy import stats
 
 from StructDiffCore.models.conditioning import ConditionMaps
@@ -158,3 +160,19 @@ def test_squared_errors_are_pooled_before_the_root_is_taken() -> None:
 def test_the_seeds_floor_is_students_prediction_interval() -> None:
     assert seed_floor([1.0, 2.0, 3.0]) == pytest.approx(stats.t.ppf(0.975, 2) * np.sqrt(4 / 3))
     assert seed_floor([1.0]) == np.inf
+
+
+def test_entered_rows_and_given_weights_are_not_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    trained: list[str] = []
+    monkeypatch.setattr(ablations, "train", lambda row, folder, arguments: trained.append(row))
+    measured = {source: rows_of(base=-1.0)["base"][source] for source in ("hearts", "scans")}
+    monkeypatch.setattr(ablations, "scores", lambda system, validation, nulled: measured)
+    monkeypatch.setattr(StructDiff, "load_weights", lambda path: None)
+    arguments = argparse.Namespace(out=tmp_path, steps=40, weights=None)
+    for _ in range(2):
+        enter("base", "base", None, arguments)  # type: ignore[arg-type]
+    arguments.weights = tmp_path / "weights.safetensors"
+    enter("base", "weights", None, arguments)  # type: ignore[arg-type]
+    assert trained == ["base"]
+    found = json.loads((tmp_path / "ablations.json").read_text())
+    assert (found["base"]["hearts"][0]["mean"], found["weights"]["steps"]) == (99.0**2, 0)
