@@ -22,6 +22,7 @@ MAPS = {
     "shuffled truth": "+ synthetic, CAL with the truth shuffled (control)",
 }
 """Confidence maps of synthetic pairs, by name."""
+UNTUNED = " untuned"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Arm:
     """Key of ``MAPS``; empty: every voxel has weight 1."""
     dose: int = 0
     """Per cent of the synthetic vessels' length that lost its image evidence."""
+    tuned: bool = True
+    """Tested after fine-tuning on the few real pairs; else the same training is tested as pre-training left it."""
 
     @property
     def name(self) -> str:
         """As ``arm_named`` reads it."""
-        return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "")
+        return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "") + ("" if self.tuned else UNTUNED)
 
     @property
     def folder(self) -> str:
@@ -47,16 +50,19 @@ class Arm:
     @property
     def words(self) -> str:
         what = MAPS.get(self.confidence) or SOURCES[self.source]
-        return what + (f", dose {self.dose} %" if self.dose else "")
+        return what + (f", dose {self.dose} %" if self.dose else "") + ("" if self.tuned else ", before fine-tuning")
 
 
 def arm_named(text: str) -> Arm:
-    """'augmented', 'synthetic @30', 'CAL', 'truth @10' ...: StructDiffError for anything else."""
-    name, _, dose = text.partition("@")
+    """'augmented', 'synthetic @30', 'CAL', 'truth @10 untuned' ...: StructDiffError for anything else."""
+    name, _, dose = text.removesuffix(UNTUNED).partition("@")
     name, dose = name.strip(), dose.strip()
     if (dose and not (dose.isdigit() and 0 < int(dose) <= 100)) or name not in (*SOURCES, *MAPS):
-        raise StructDiffError(f"unknown arm '{text}'", f"choose from {', '.join((*SOURCES, *MAPS))}, with @10 or @30 for a dose")
+        raise StructDiffError(
+            f"unknown arm '{text}'",
+            f"choose from {', '.join((*SOURCES, *MAPS))}, with @10 or @30 for a dose, 'untuned' behind it",
+        )
     if dose and name in SOURCES and name != "synthetic":
         raise StructDiffError(f"the arm '{text}' gives a dose to pairs that are not synthetic", "leave the dose away")
     source = name if name in SOURCES else "synthetic"
-    return Arm(source, name if name in MAPS else "", int(dose or 0))
+    return Arm(source, name if name in MAPS else "", int(dose or 0), not text.endswith(UNTUNED))

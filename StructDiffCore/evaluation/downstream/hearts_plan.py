@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,11 @@ class Course:
 
     @property
     def training(self) -> str:
-        return f"{self.generated if self.arm.source in GENERATED else self.base}/{self.arm.folder}"
+        """The same before and after fine-tuning."""
+        return f"{self.generated if self.arm.source in GENERATED else self.base}/{replace(self.arm, tuned=True).folder}"
 
     def test(self, heart: int) -> str:
-        return f"{self.training}-tests/{patient_name(heart)}"
+        return f"{self.training}{'' if self.arm.tuned else '-untuned'}-tests/{patient_name(heart)}"
 
 
 def patient_name(number: int) -> str:
@@ -203,7 +204,7 @@ class HeartsPlan:
 
         def make(place: Path, clock: Clock) -> None:
             pair = read_pair(root / folder / "image.nii.gz", root / folder / "mask.nii.gz", CARDIAC)
-            test_scan(root / course.training, patient_name(heart), pair, STRUCTURES, THIN, place)
+            test_scan(root / course.training, patient_name(heart), pair, STRUCTURES, THIN, place, course.arm.tuned)
 
         return Item("test", course.test(heart), make, (course.training, folder))
 

@@ -19,7 +19,7 @@ from StructDiffCore.io.atomic import write_text
 from .proof_settings import LearningSettings
 from .work import Clock, TimeIsUp
 
-WEIGHTS = "last.safetensors"
+WEIGHTS, PRETRAINED = "last.safetensors", "pretrained.safetensors"
 KIN = "kin.json"
 Entry = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ class Lesson:
 
 
 def learn(lesson: Lesson, learning: LearningSettings, place: Path, clock: Clock) -> None:
-    """Train in ``place`` (or go on there); leaves the weights, the log and the list of kin. Raises TimeIsUp at a checkpoint."""
+    """Train in ``place`` (or go on there); leaves both stages' weights, log and kin. Raises TimeIsUp at a checkpoint."""
     for name, entries in (("first", lesson.first), ("last", lesson.last)):
         write_text(place / f"{name}.json", json.dumps({"training": [_relative(entry, place) for entry in entries]}, indent=1))
     settings = pretrain_settings(lesson, learning)
@@ -51,7 +51,6 @@ def learn(lesson: Lesson, learning: LearningSettings, place: Path, clock: Clock)
             raise TimeIsUp
     for name in (PREPARED, CHECKPOINT):
         shutil.rmtree(place / name, ignore_errors=True)
-    (place / "pretrained.safetensors").unlink(missing_ok=True)
 
 
 def pretrain_settings(lesson: Lesson, learning: LearningSettings) -> PretrainSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,25 +42,27 @@ def _draw_arms(axes: Axes, results: Results) -> None:
 
 
 def _draw_doses(axes: Axes, results: Results) -> None:
-    for kind in ("", *MAPS):
-        arms = sorted((arm for arm in results.arms if _on_curve(arm, kind)), key=lambda arm: arm.dose)
+    """Solid after fine-tuning, dashed before it."""
+    for kind, tuned in product(("", *MAPS), (True, False)):
+        arms = sorted((arm for arm in results.arms if _on_curve(arm, kind, tuned)), key=lambda arm: arm.dose)
         if not arms:
             continue
         found = [results.interval(arm.name, "coronaries", "Dice") for arm in arms]
         name, colour = CURVES[kind]
         doses = [arm.dose for arm in arms]
-        axes.plot(doses, [one.mean for one in found], "o-", color=colour, label=name)
-        axes.fill_between(doses, [one.low for one in found], [one.high for one in found], color=colour, alpha=0.15, lw=0)
+        label = name if tuned else f"{name}, before fine-tuning"
+        axes.plot(doses, [one.mean for one in found], "o-" if tuned else "o--", color=colour, label=label)
+        axes.fill_between(doses, [one.low for one in found], [one.high for one in found], color=colour, alpha=0.12, lw=0)
     if axes.has_data():
         axes.legend(frameon=False, labelcolor=INK)
     axes.set_xlabel("vessel length without evidence, %")
     axes.set_ylabel("coronary Dice", color=INK)
 
 
-def _on_curve(arm: Arm, kind: str) -> bool:
+def _on_curve(arm: Arm, kind: str, tuned: bool) -> bool:
     """Without errors the known truth doubts nothing: its curve starts with the unweighted arm."""
-    same = arm.source == "synthetic" and arm.confidence == kind
-    return same or (kind.endswith("truth") and arm == Arm("synthetic"))
+    same = arm.source == "synthetic" and arm.confidence == kind and arm.tuned == tuned
+    return same or (kind.endswith("truth") and arm == Arm("synthetic", tuned=tuned))
 
 
 def _dress(axes: Axes) -> None:

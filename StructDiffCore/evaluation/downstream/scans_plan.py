@@ -68,7 +68,8 @@ class ScansPlan:
 
     def __post_init__(self) -> None:
         for arm in self.settings.chosen_arms:
-            if arm.source not in KNOWN_SOURCES or arm.dose or arm.confidence not in ("", "CAL", "shuffled"):
+            known = arm.source in KNOWN_SOURCES and arm.confidence in ("", "CAL", "shuffled")
+            if not known or arm.dose or not arm.tuned:
                 raise StructDiffError(f"the real scans have no arm '{arm.name}'", f"choose from {', '.join(KNOWN_SOURCES)}, CAL")
 
     @property
@@ -157,7 +158,7 @@ class ScansPlan:
         structures = {"great vessels": STRUCTURES["great vessels"]} if scan == "stranger" else STRUCTURES
 
         def make(place: Path, clock: Clock) -> None:
-            test_scan(self.shop.root / training, scan, self._read(scan), structures, ("great vessels",), place)
+            test_scan(self.shop.root / training, scan, self._read(scan), structures, ("great vessels",), place, True)
 
         return Item("test", f"{training}-tests/{scan}", make, (training, f"scans/{scan}"))
 

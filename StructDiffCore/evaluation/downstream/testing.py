@@ -19,17 +19,19 @@ from StructDiffCore.measures.overlap import dice
 from StructDiffCore.measures.surface import surface_distance
 from StructDiffCore.segmentation.segmenter import Segmenter
 
-from .learning import WEIGHTS, refuse_leak
+from .learning import PRETRAINED, WEIGHTS, refuse_leak
 
 SCORES = "scores.json"
 Structures = Mapping[str, tuple[int, ...]]
 """Name -> the labels that make it up."""
 
 
-def test_scan(training: Path, name: str, pair: ImageMaskPair, structures: Structures, thin: tuple[str, ...], out: Path) -> None:
+def test_scan(
+    training: Path, name: str, pair: ImageMaskPair, structures: Structures, thin: tuple[str, ...], out: Path, tuned: bool
+) -> None:
     """Write scores.json {structure: {score: value}} of the segmenter in ``training``; refuses a scan that it learnt from."""
     refuse_leak(training, name, (template_id(pair), mask_id(pair.mask)))
-    found = _segmenter(training / WEIGHTS).predict(pair.image).voxels
+    found = _segmenter(training / (WEIGHTS if tuned else PRETRAINED)).predict(pair.image).voxels
     truth, spacing = pair.mask.voxels, pair.geometry.spacing
     scores = {
         structure: structure_scores(np.isin(found, values), np.isin(truth, values), spacing, structure in thin)

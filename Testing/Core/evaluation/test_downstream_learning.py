@@ -58,11 +58,18 @@ def trained(folder, lesson):
 def test_a_segmenter_is_tested_on_strangers_structure_by_structure(tmp_path):
     place, out = trained(tmp_path, a_lesson(tmp_path / "pairs")), tmp_path / "out"
     out.mkdir()
-    test_scan(place, "p7", a_pair(7), STRUCTURES, ("coronaries",), out)
+    test_scan(place, "p7", a_pair(7), STRUCTURES, ("coronaries",), out, True)
     scores = read_scores(out)
     assert set(scores) == set(STRUCTURES)
     assert set(scores["coronaries"]) == {"Dice", "clDice", "HD95 mm", "b0 error", "b1 error", "b2 error"}
     assert not (place / "checkpoint").exists()
+
+
+def test_before_fine_tuning_the_first_stages_weights_are_tested(tmp_path):
+    place = trained(tmp_path, a_lesson(tmp_path / "pairs"))
+    (place / WEIGHTS).unlink()
+    test_scan(place, "p7", a_pair(7), STRUCTURES, ("coronaries",), tmp_path, False)
+    assert 0 <= read_scores(tmp_path)["coronaries"]["Dice"] <= 1
 
 
 def test_planted_leaks_are_refused(tmp_path):
@@ -78,7 +85,7 @@ def test_planted_leaks_are_refused(tmp_path):
         run.mkdir()
         place = trained(run, a_lesson(tmp_path / "pairs", [leak]))
         with pytest.raises(StructDiffError, match="learnt from the test patient p7"):
-            test_scan(place, "p7", stranger, STRUCTURES, (), tmp_path)
+            test_scan(place, "p7", stranger, STRUCTURES, (), tmp_path, True)
 
 
 def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path):

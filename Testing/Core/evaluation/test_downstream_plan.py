@@ -85,6 +85,23 @@ def test_other_weights_keep_the_pilot_and_what_no_generator_made():
     assert made.training != replace(made, weights="weights-b").training
 
 
+def test_an_arm_before_its_fine_tuning_is_the_same_training_with_tests_of_its_own(tmp_path):
+    tuned, untuned = (Course(arm_named(name), 0, 1, "weights-a") for name in ("CAL @30", "CAL @30 untuned"))
+    assert tuned.training == untuned.training
+    assert tuned.test(1000) != untuned.test(1000)
+    plan = a_plan(tmp_path, few=1, arms=["CAL @30", "CAL @30 untuned"])
+    assert len([item for item in plan.items() if item.kind == "training"]) == 3
+    assert len([item for item in plan.items() if item.kind == "test"]) == 2 * 3 * 4
+
+
+def test_arms_before_fine_tuning_are_compared_with_their_like(tmp_path):
+    arms = ["truth @30 untuned", "synthetic @30 untuned", "synthetic @30", "CAL untuned", "synthetic untuned"]
+    plan = a_plan(tmp_path, few=1, arms=arms)
+    finish(plan, lambda arm: 0.6 if arm.confidence else 0.5)
+    pairs = {(one.arm, one.against) for one in Results.of(plan).differences()}
+    assert pairs == {("truth @30 untuned", "synthetic @30 untuned"), ("CAL untuned", "synthetic untuned")}
+
+
 def test_a_folder_belongs_to_one_experiment_of_any_extent(tmp_path):
     refuse_other_settings(ProofSettings.from_dict(SMALL), tmp_path)
     refuse_other_settings(ProofSettings.from_dict({**SMALL, "tests": 9, "subsets": 5, "arms": ["real"], "few": 4}), tmp_path)

@@ -9,7 +9,9 @@ from StructDiffCore.evaluation.downstream.pilot import Pilot, chosen_number
 from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
 
 
-@pytest.mark.parametrize("name", ["real", "synthetic @30", "CAL", "truth @10", "shuffled truth @30"])
+@pytest.mark.parametrize(
+    "name", ["real", "synthetic @30", "CAL", "truth @10", "shuffled truth @30", "CAL untuned", "truth @30 untuned"]
+)
 def test_an_arm_is_called_what_it_is_read_from(name):
     assert arm_named(name).name == name
     assert arm_named(name.replace(" @", "@")) == arm_named(name)
@@ -17,9 +19,12 @@ def test_an_arm_is_called_what_it_is_read_from(name):
 
 def test_weighted_arms_learn_from_synthetic_pairs():
     assert arm_named("CAL @10") == Arm("synthetic", "CAL", 10)
+    assert arm_named("CAL @10 untuned") == Arm("synthetic", "CAL", 10, tuned=False)
 
 
-@pytest.mark.parametrize("name", ["nothing", "real @30", "synthetic @0", "synthetic @101", "CAL @x", ""])
+@pytest.mark.parametrize(
+    "name", ["nothing", "real @30", "synthetic @0", "synthetic @101", "CAL @x", "untuned", "CAL untuned @30", ""]
+)
 def test_unknown_arms_are_refused(name):
     with pytest.raises(StructDiffError, match="arm"):
         arm_named(name)
