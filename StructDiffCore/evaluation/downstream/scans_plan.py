@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from StructDiffCore.config.resources import shared_data_folder
-from StructDiffCore.domain import ImageMaskPair, LabelMap, LabelScheme, StructDiffError, Volume
+from StructDiffCore.domain import Geometry, ImageMaskPair, LabelMap, LabelScheme, StructDiffError, Volume
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.io.files import read_pair
 from StructDiffCore.io.schemes import load_scheme, save_scheme
@@ -207,14 +207,26 @@ def read_scans() -> tuple[ImageMaskPair, ImageMaskPair]:
 
 
 def half(pair: ImageMaskPair, side: str) -> ImageMaskPair:
-    """The part of a scan on one side of its middle, without the voxels at the cut."""
+    """The part of a scan on one side of its middle, without the voxels at the cut; its first axis runs from the middle outwards.
+
+    So both halves look alike to a segmenter, which sees voxels alone: a body's sides are mirror images.
+    """
     count = pair.geometry.shape[0]
     upper = (side == "right") == (pair.geometry.direction[0][0] > 0)
     first, kept = (count // 2 + GAP_VOXELS if upper else 0), count - count // 2 - GAP_VOXELS if upper else count // 2 - GAP_VOXELS
-    grid = pair.geometry.cropped((first, 0, 0), (kept, *pair.geometry.shape[1:]))
-    box = slice(first, first + kept)
-    mask = LabelMap(pair.mask.voxels[box].copy(), grid, pair.mask.scheme)
-    return ImageMaskPair(Volume(pair.image.voxels[box].copy(), grid), mask)
+    grid, box = pair.geometry.cropped((first, 0, 0), (kept, *pair.geometry.shape[1:])), slice(first, first + kept)
+    image, labels = pair.image.voxels[box], pair.mask.voxels[box]
+    if not upper:
+        grid, image, labels = _reversed(grid), image[::-1], labels[::-1]
+    return ImageMaskPair(Volume(image.copy(), grid), LabelMap(labels.copy(), grid, pair.mask.scheme))
+
+
+def _reversed(grid: Geometry) -> Geometry:
+    """The same voxels, counted from the other end of the first axis."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_world((grid.shape[0] - 1, 0, 0))
+    affine[:3, 0] *= -1
+    return Geometry.from_affine(grid.shape, affine)
 
 
 def warped_mask(mask: LabelMap, seed: int) -> LabelMap:

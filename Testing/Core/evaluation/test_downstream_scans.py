@@ -32,6 +32,11 @@ def test_halves_lie_on_their_side_and_share_nothing(turned):
     for part, sign in ((right, 1), (left, -1)):
         ends = part.geometry.to_world([(0, 0, 0), (part.geometry.shape[0] - 1, 0, 0)])[:, 0]
         assert (sign * (ends - middle) > 3.0).all()
+        assert sign * (ends[1] - ends[0]) > 0
+        for voxel in [(0, 3, 5), (17, 8, 2)]:
+            there = tuple(np.rint(scan.geometry.to_index(part.geometry.to_world(voxel))).astype(int))
+            assert part.image.voxels[voxel] == scan.image.voxels[there]
+            assert part.mask.voxels[voxel] == scan.mask.voxels[there]
     assert not set(np.unique(right.image.voxels)) & set(np.unique(left.image.voxels))
     assert right.geometry.shape == left.geometry.shape == (18, 24, 24)
 
