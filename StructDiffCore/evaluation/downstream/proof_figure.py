@@ -21,8 +21,10 @@ CURVES = {"": ("unweighted", FAINT), "CAL": ("CAL, our map", ACCENT), "truth": (
 
 def draw_proof(results: Results, path: Path) -> Path:
     """Coronary Dice per arm on the left, over the dose on the right."""
-    figure = new_figure(13, 1.8 + 0.42 * max(6, len(results.arms)))
-    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1), gridspec_kw={"left": 0.36, "right": 0.98, "wspace": 0.28})
+    figure = new_figure(17, 1.8 + 0.42 * max(6, len(results.arms)))
+    left, right = figure.subplots(
+        1, 2, width_ratios=(1, 1), gridspec_kw={"left": 0.37, "right": 0.98, "top": 0.97, "wspace": 0.2}
+    )
     _draw_arms(left, results)
     _draw_doses(right, results)
     for axes in (left, right):
@@ -45,7 +47,7 @@ def _draw_doses(axes: Axes, results: Results) -> None:
     """Solid after fine-tuning, dashed before it."""
     for kind, tuned in product(("", *MAPS), (True, False)):
         arms = sorted((arm for arm in results.arms if _on_curve(arm, kind, tuned)), key=lambda arm: arm.dose)
-        if not arms:
+        if not any(arm.confidence == kind for arm in arms):
             continue
         found = [results.interval(arm.name, "coronaries", "Dice") for arm in arms]
         name, colour = CURVES[kind]
@@ -54,7 +56,7 @@ def _draw_doses(axes: Axes, results: Results) -> None:
         axes.plot(doses, [one.mean for one in found], "o-" if tuned else "o--", color=colour, label=label)
         axes.fill_between(doses, [one.low for one in found], [one.high for one in found], color=colour, alpha=0.12, lw=0)
     if axes.has_data():
-        axes.legend(frameon=False, labelcolor=INK)
+        axes.legend(frameon=False, labelcolor=INK, fontsize=8, loc="lower left")
     axes.set_xlabel("vessel length without evidence, %")
     axes.set_ylabel("coronary Dice", color=INK)
 
