@@ -39,7 +39,7 @@ QUESTIONS = (
     ("synthetic", "gaussians", "synthetic pairs beat the SynthSeg-style arm"),
     ("synthetic", "renderer", "synthetic pairs beat the renderer"),
 )  # fmt: skip
-"""What was asked beforehand: does the first arm beat the second?"""
+"""Does the first arm beat the second? Those before fine-tuning were added after the first design had failed (ADR 9)."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _of_doses(arms: Sequence[Arm]) -> list[tuple[str, str]]:
 
 
 def verdicts(results: Results) -> list[str]:
-    """What was asked beforehand, answered as far as the numbers reach; coronary Dice decides."""
+    """The questions, answered as far as the numbers reach; coronary Dice decides."""
     told = []
     for arm, against, words in QUESTIONS:
         found = results.difference(arm, against, "coronaries", "Dice").interval
