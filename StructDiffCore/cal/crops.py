@@ -14,6 +14,7 @@ from StructDiffCore.segmentation.segmenter import windowed
 from StructDiffCore.training.crops import crop_start
 from StructDiffCore.training.seeds import numpy_generator
 
+from .augmentation import augmented_picture
 from .made_pairs import MadePairs
 from .prepared import PreparedCase
 from .settings import PretrainSettings
@@ -44,7 +45,7 @@ class CropStream:
             numbers = range(rank, self.settings.batch, world_size)
             yield self._batch([self.crop(step * self.settings.batch + number) for number in numbers], step)
 
-    def crop(self, sample: int) -> tuple[NDArray[np.int16], NDArray[np.uint8], NDArray[np.float16]]:
+    def crop(self, sample: int) -> tuple[NDArray, NDArray[np.uint8], NDArray[np.float16]]:
         """Image in HU, class numbers and confidences of one crop; what lies outside the scan is air that nobody trusts."""
         rng = self._generator(sample)
         number = self._drawn(sample, rng)
@@ -56,7 +57,10 @@ class CropStream:
         box = tuple(slice(a, a + edge) for a in start)
         trust = case.trust
         known = np.ones(shape, np.float16)[box] if trust is None else trust[box]
-        return _filled(case.image[box], edge, AIR_HU), _filled(case.classes[box], edge, 0), _filled(known, edge, 0)
+        image = _filled(case.image[box], edge, AIR_HU)
+        if self.settings.augment:
+            image = augmented_picture(image, int(rng.integers(2**31)))
+        return image, _filled(case.classes[box], edge, 0), _filled(known, edge, 0)
 
     def made_pair(self, sample: int) -> int | None:
         """The made pair that a crop comes from; None where it comes from ``cases``. Reads nothing."""

@@ -118,6 +118,8 @@ class PretrainSettings:
     """Crops per step, all processes together."""
     foreground: float = 0.75
     """Share of crops centred on a voxel of a label drawn among those present, thin ones as often as all others together."""
+    augment: bool = False
+    """Augment every crop's picture: contrast, brightness, blur, sharpness, resolution, noise; both stages."""
     confidence: ConfidenceSettings = field(default_factory=ConfidenceSettings)
     """How confidence maps are read."""
     cache: CacheSettings = field(default_factory=CacheSettings)

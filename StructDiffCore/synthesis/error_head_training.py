@@ -19,7 +19,7 @@ from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
 from .error_head import SHIPPED_HEAD, ErrorHead, TrainedHead, likelihood_loss
-from .error_head_examples import Example, ExampleSettings, examples
+from .error_head_examples import ANYWHERE, Example, ExampleSettings, examples
 from .measured_at import MeasuredAt
 
 
@@ -27,8 +27,10 @@ from .measured_at import MeasuredAt
 class FitSettings:
     """What decides a head, given the examples."""
 
-    steps: int = 600
+    steps: int = 1200
     """Optimiser steps."""
+    faded: float = 0.5
+    """Share of the steps that see a vessel fade."""
     piece: int = 24
     """Edge of the random part of an example that a step sees."""
     learning_rate: float = 3e-3
@@ -38,6 +40,7 @@ class FitSettings:
 def fit(found: list[Example], settings: FitSettings) -> ErrorHead:
     """A head from examples; the same examples and settings give the same head."""
     torch.manual_seed(settings.seed)
+    chance = torch.Generator().manual_seed(settings.seed)
     head = ErrorHead(found[0].level.shape[1])
     optimiser = torch.optim.AdamW(head.parameters(), settings.learning_rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.steps)
@@ -45,6 +48,8 @@ def fit(found: list[Example], settings: FitSettings) -> ErrorHead:
     for step in range(settings.steps):
         start = (2 * torch.randint(0, places, (3,))).tolist()
         example = found[step % len(found)].piece(start, settings.piece)
+        if torch.rand(1, generator=chance) < settings.faded:
+            example = example.faded(chance)
         loss = likelihood_loss(head(example.level, example.maps, example.clean), example.error)
         optimiser.zero_grad()
         loss.backward()
@@ -61,7 +66,7 @@ def main() -> None:
     settings = FitSettings(steps=arguments.steps)
     system = StructDiff.load_weights(arguments.model) if arguments.model else default_structdiff()
     at = MeasuredAt.of(system.sha256, wanted.sampling)
-    folder = arguments.out / sha256(repr((at, replace(wanted, windows=0))).encode()).hexdigest()[:12]
+    folder = arguments.out / sha256(repr((at, replace(wanted, windows=0), ANYWHERE)).encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for example in examples(system.to("cpu", torch.bfloat16), folder, arguments.pool, wanted):

@@ -22,10 +22,12 @@ class HeartWindow:
     template: Template
 
     @classmethod
-    def draw(cls, one: Heart, other: Heart, voxels: int, domain: str, rng: np.random.Generator) -> HeartWindow:
-        """``voxels`` cubed around a coronary of ``one``, the target, in a look of the domain; ``other`` is the template."""
+    def draw(
+        cls, one: Heart, other: Heart, voxels: int, domain: str, rng: np.random.Generator, anywhere: bool = False
+    ) -> HeartWindow:
+        """``voxels`` cubed around a coronary of ``one``, the target, or anywhere; ``other`` is the template, in the same look."""
         thin = np.argwhere(np.isin(one.mask.voxels, CARDIAC.thin_values))
-        start = crop_start(thin, True, one.geometry.shape, voxels, rng)
+        start = crop_start(thin, not anywhere, one.geometry.shape, voxels, rng)
         i, j, k = (min(s, n - voxels) for s, n in zip(start, other.geometry.shape))
         target, source = (heart.cropped((i, j, k), (voxels,) * 3) for heart in (one, other))
         appearance = draw_appearance(rng, domain)

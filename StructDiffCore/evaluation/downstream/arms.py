@@ -13,6 +13,7 @@ SOURCES = {
     "gaussians": "+ SynthSeg-style Gaussians on MGM masks",
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
+    "both": "+ synthetic and the augmentation together",
 }
 """Pairs of the first stage, by name."""
 MAPS = {

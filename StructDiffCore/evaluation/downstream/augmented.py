@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from StructDiffCore.cal.augmentation import RECIPE as PICTURE_RECIPE
+from StructDiffCore.cal.augmentation import picture_transforms
 from StructDiffCore.domain import ImageMaskPair, LabelMap, Volume
 
-RECIPE = (
-    "RandAffine (15 degrees, 15 % scale, 8 voxels), Rand3DElastic (p 0.5), RandAdjustContrast (p 0.5), RandScaleIntensity and "
-    "RandShiftIntensity (p 0.5), RandGaussianSmooth (p 0.3), RandGaussianSharpen (p 0.2), RandSimulateLowResolution (p 0.25), "
-    "RandGaussianNoise (p 0.5)"
-)
+RECIPE = f"RandAffine (15 degrees, 15 % scale, 8 voxels), Rand3DElastic (p 0.5), {PICTURE_RECIPE}"
 """nnU-Net's and MONAI's usual strong set, without flips (hearts have sides)."""
 
 
@@ -37,12 +35,6 @@ def _transforms() -> Any:
         [
             monai.RandAffined(prob=1.0, rotate_range=turn, scale_range=grow, translate_range=shift, **both),
             monai.Rand3DElasticd(prob=0.5, sigma_range=(5, 8), magnitude_range=(40, 120), **both),
-            monai.RandAdjustContrastd("image", prob=0.5, gamma=(0.7, 1.5), retain_stats=True),
-            monai.RandScaleIntensityd("image", 0.25, prob=0.5),
-            monai.RandShiftIntensityd("image", 60.0, prob=0.5),
-            monai.RandGaussianSmoothd("image", (0.4, 1.0), (0.4, 1.0), (0.4, 1.0), prob=0.3),
-            monai.RandGaussianSharpend("image", prob=0.2),
-            monai.RandSimulateLowResolutiond("image", prob=0.25, zoom_range=(0.5, 1.0)),
-            monai.RandGaussianNoised("image", prob=0.5, std=30.0),
+            *picture_transforms(),
         ]
     )

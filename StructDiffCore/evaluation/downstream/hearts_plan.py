@@ -33,7 +33,7 @@ STRUCTURES: Structures = {
 }
 THIN = ("coronaries",)
 REAL = Arm("real")
-GENERATED = ("synthetic", "renderer", "gaussians")
+GENERATED = ("synthetic", "both", "renderer", "gaussians")
 """Sources whose pairs are made together, by the generator's weights."""
 
 
@@ -114,6 +114,13 @@ class HeartsPlan:
     def test_hearts(self) -> Sequence[int]:
         return range(FIRST_TEST, FIRST_TEST + self.settings.tests)
 
+    def synthetic_pairs(self) -> list[Path]:
+        """Folders of the generator's pairs that are done, of all subsets."""
+        weights = weights_folder(self.settings.model)
+        courses = [Course(Arm("synthetic"), subset, self.few, weights) for subset in range(self.settings.subsets)]
+        places = [f"{course.generated}/pair-{number:03d}" for course in courses for number in range(self.settings.pairs)]
+        return [self.shop.root / place for place in places if (self.shop.root / place / DONE).is_file()]
+
     def pilot(self) -> list[Pilot]:
         """What the pilot has found so far."""
         found = []
@@ -188,16 +195,20 @@ class HeartsPlan:
         folders = [root / item.name for item in self._pairs(course, ()) if item.kind != "augmented"]
         copies = [root / item.name for item in self._pairs(course, ()) if item.kind == "augmented"]
         more = [*real, *(made_entry(folder, "image.nii.gz") for folder in copies)]
-        picture = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "warped": "image.nii.gz"}.get(arm.source, f"{arm.source}.nii.gz")
+        pictures = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "both": "synthetic-0.nii.gz", "warped": "image.nii.gz"}
+        picture = pictures.get(arm.source, f"{arm.source}.nii.gz")
         confidence = f"{arm.confidence.replace(' ', '-')}-{arm.dose}.nii.gz" if arm.confidence else ""
-        first = [made_entry(folder, picture, confidence) for folder in folders] or more
+        first = [made_entry(folder, picture, confidence) for folder in folders]
+        if arm.source in ("real", "augmented", "both"):
+            first += more
         labels: dict[str, Any] = {
             "scheme": CARDIAC.name,
             "merged": {RIGHT_TREE: LEFT_TREE},
             "spacing_mm": self.settings.spacing_mm,
         }
         seed = seed_of(self.settings.seed, "learn", course.subset) % 2**31
-        return Lesson(first, real if arm.source == "real" else more, bool(arm.confidence), labels, seed)
+        last = real if arm.source == "real" else more
+        return Lesson(first, last, bool(arm.confidence), labels, seed, plain=arm.source == "real")
 
     def _test(self, course: Course, heart: int) -> Item:
         root, folder = self.shop.root, f"patients/{patient_name(heart)}"

@@ -35,6 +35,8 @@ class Lesson:
     labels: Mapping[str, Any]
     """cal's settings of scheme, labels, merged labels and voxel size."""
     seed: int
+    plain: bool = False
+    """Never augmented."""
 
 
 def learn(lesson: Lesson, learning: LearningSettings, place: Path, clock: Clock) -> None:
@@ -68,6 +70,7 @@ def pretrain_settings(lesson: Lesson, learning: LearningSettings) -> PretrainSet
             "batch": learning.batch,
             "cldice_weight": learning.cldice_weight,
             "precision": learning.precision,
+            "augment": learning.augment and not lesson.plain,
             "absent": "allow",
             "seed": lesson.seed,
         }

@@ -15,6 +15,7 @@ from StructDiffCore.io.atomic import write_text
 from .arms import Arm
 from .hearts_plan import STRUCTURES, HeartsPlan, generator
 from .hierarchy import NOTHING, Crossed, Values, crossed_interval, paired_difference
+from .map_sight import sight
 from .testing import read_scores
 from .work import DONE
 
@@ -23,8 +24,9 @@ CHAMBERS = "chambers and great vessels"
 """The mean over all structures but the coronaries."""
 HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD95 mm"), ("coronaries", "b0 error"),
             (CHAMBERS, "Dice"), (CHAMBERS, "HD95 mm"))  # fmt: skip
-RIVALS = (("synthetic", "real"), ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "gaussians"),
-          ("synthetic", "renderer"), ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"))  # fmt: skip
+RIVALS = (("augmented", "real"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
+          ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "gaussians"), ("synthetic", "renderer"),
+          ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
      "before fine-tuning the experiment can see CAL (known truth against unweighted, 30 % without evidence)"),
@@ -36,6 +38,7 @@ QUESTIONS = (
     ("CAL @30", "shuffled @30", "after fine-tuning our map helps more than the same map shuffled, at 30 %"),
     ("CAL", "synthetic", "after fine-tuning CAL with our map helps where nothing was removed"),
     ("synthetic", "augmented", "synthetic pairs beat the strong augmentation"),
+    ("both", "augmented", "synthetic pairs and the augmentation together beat the augmentation alone"),
     ("synthetic", "gaussians", "synthetic pairs beat the SynthSeg-style arm"),
     ("synthetic", "renderer", "synthetic pairs beat the renderer"),
 )  # fmt: skip
@@ -129,6 +132,7 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
 
     results = Results.of(plan)
     told, differences = verdicts(results), results.differences()
+    sights = [found for dose in plan.settings.doses if (found := sight(plan.synthetic_pairs(), dose)) is not None]
     scores = {
         arm: {s: {n: asdict(crossed_interval(v)) for n, v in of.items()} for s, of in one.items()}
         for arm, one in results.values.items()
@@ -141,9 +145,13 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
         "arms": scores,
         "differences": [{**asdict(one), "interval": asdict(one.interval)} for one in differences],
         "verdicts": told,
+        "map": [asdict(one) for one in sights],
     }
     write_text(out / "proof.json", json.dumps(content, indent=1) + "\n")
-    write_text(out / "proof.md", "\n".join([*markdown(plan, results, differences), "", *(f"- {line}" for line in told)]) + "\n")
+    write_text(
+        out / "proof.md",
+        "\n".join([*markdown(plan, results, differences), "", *(f"- {line}" for line in (*told, *sights))]) + "\n",
+    )
     draw_proof(results, out / "proof.png")
     return told
 

@@ -35,6 +35,8 @@ class LearningSettings:
     learning_rate: float = 2e-3
     cldice_weight: float = 0.0
     precision: str = "bf16-mixed"
+    augment: bool = False
+    """Augment every crop's picture, in both stages of every arm but 'real'."""
     tuned_on: str = "augmented"
     """Pairs of the last stage in every arm but 'real': 'augmented' (real ones and their augmented copies) or 'real'."""
 

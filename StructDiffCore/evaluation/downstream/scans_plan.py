@@ -151,7 +151,8 @@ class ScansPlan:
             "spacing_mm": self.settings.spacing_mm,
         }
         seed = seed_of(self.settings.seed, "learn", side) % 2**31
-        return Lesson(first, real if arm.source == "real" else more, bool(arm.confidence), labels, seed)
+        last = real if arm.source == "real" else more
+        return Lesson(first, last, bool(arm.confidence), labels, seed, plain=arm.source == "real")
 
     def _test(self, arm: Arm, side: str, scan: str) -> Item:
         training = self._training(arm, side)

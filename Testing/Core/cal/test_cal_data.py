@@ -268,3 +268,16 @@ def test_a_list_may_name_confidence_and_parents(tmp_path: Path) -> None:
     (pair,) = pairs_of(tmp_path / "list.json")
     assert (pair.patient, pair.parents, pair.group) == ("", ("t9",), "t9")
     assert pair.calibrated == tmp_path / "a/confidence.nii.gz"
+
+
+def test_augmentation_changes_pictures_alone_and_is_a_function_of_the_sample(a_scene: Path, tmp_path: Path) -> None:
+    data = read(a_scene, tmp_path)
+    plain, changed, again = (a_stream(data, a_scene, augment=wanted) for wanted in (False, True, True))
+    differ = 0
+    for sample in range(6):
+        (hu, classes, trust), other, same = (stream.crop(sample) for stream in (plain, changed, again))
+        assert all(np.array_equal(a, b) for a, b in zip(other, same))
+        assert np.array_equal(classes, other[1])
+        assert np.array_equal(trust, other[2])
+        differ += not np.array_equal(hu, other[0])
+    assert differ >= 4

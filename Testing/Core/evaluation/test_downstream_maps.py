@@ -5,7 +5,9 @@ import pytest
 
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import CARDIAC, ConfidenceMap, Geometry, ImageMaskPair, LabelMap, Template, Volume
+from StructDiffCore.evaluation.downstream.map_sight import Sight, sight
 from StructDiffCore.evaluation.downstream.maps import EDGE_BINS_MM, label_borders, picture_reader, shuffled, truth_about
+from StructDiffCore.io.files import write_confidence, write_label_map
 from StructDiffCore.measures.distance import distance_to
 from StructDiffCore.synthesis.prepared import prepare
 from StructDiffCore.systems.structdiff import default_structdiff
@@ -60,3 +62,22 @@ def test_our_map_is_made_of_the_picture_it_judges():
     before = reader.deviation(Volume(hu, GRID)).voxels
     after = reader.deviation(Volume(np.where(lost, -90.0, hu), GRID)).voxels
     assert np.abs(after - before)[lost].mean() > 10 * np.abs(after - before)[:, :, 30:].mean()
+
+
+def test_the_sight_of_a_map_is_read_off_the_vessels_alone(tmp_path):
+    target = a_target()
+    lost = (target.voxels == 8) & (np.arange(40)[:, None, None] < 20)
+    ours = np.where(lost, 0.2, 0.8) * np.where(target.voxels == 8, 1.0, 0.1)
+    write_label_map(target, tmp_path / "mask.nii.gz")
+    write_confidence(truth_about(lost, target), tmp_path / "truth-30.nii.gz")
+    write_confidence(ConfidenceMap(ours.astype(np.float32), GRID), tmp_path / "CAL-30.nii.gz")
+    found = sight([tmp_path], 30)
+    assert found == Sight(30, 1, 1.0, pytest.approx(0.2), pytest.approx(0.8))
+
+
+def test_where_nothing_was_lost_there_is_no_sight(tmp_path):
+    target = a_target()
+    write_label_map(target, tmp_path / "mask.nii.gz")
+    for name in ("truth-10", "CAL-10"):
+        write_confidence(truth_about(np.zeros(GRID.shape, bool), target), tmp_path / f"{name}.nii.gz")
+    assert sight([tmp_path], 10) is None

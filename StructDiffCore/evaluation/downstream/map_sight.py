@@ -1,0 +1,47 @@
+"""Sight: whether our map tells the vessel voxels that lost their image evidence from those that kept it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from StructDiffCore.domain import CARDIAC
+from StructDiffCore.evaluation.confidence_metrics import auroc
+from StructDiffCore.io.files import read_label_map, read_volume
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Means over pairs, of their coronary voxels."""
+
+    dose: int
+    """Per cent of the vessels' length that lost its evidence."""
+    pairs: int
+    auroc: float
+    """Of doubt, for lost voxels against the others."""
+    lost: float
+    """Mean confidence where the evidence is gone."""
+    sound: float
+    """Mean confidence elsewhere."""
+
+    def __str__(self) -> str:
+        return (
+            f"at {self.dose} % our map doubts lost vessel voxels with an AUROC of {self.auroc:.2f}: mean confidence "
+            f"{self.lost:.2f} where the evidence is gone, {self.sound:.2f} elsewhere ({self.pairs} pairs)"
+        )
+
+
+def sight(folders: Sequence[Path], dose: int) -> Sight | None:
+    """Over the pairs in these folders that lost something at the dose; None without any."""
+    rows = [row for folder in folders if (row := _row(folder, dose)) is not None]
+    return Sight(dose, len(rows), *(float(n) for n in np.mean(rows, 0))) if rows else None
+
+
+def _row(folder: Path, dose: int) -> tuple[float, float, float] | None:
+    vessels = np.isin(read_label_map(folder / "mask.nii.gz", CARDIAC).voxels, CARDIAC.thin_values)
+    told, truth = (read_volume(folder / f"{name}-{dose}.nii.gz").voxels[vessels] for name in ("CAL", "truth"))
+    lost = truth < 0.5
+    return (auroc(-told, lost), float(told[lost].mean()), float(told[~lost].mean())) if lost.any() and not lost.all() else None
