@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from StructDiffCore.models.condition_tensors import MAP_NAMES
 from StructDiffCore.synthesis.error_head import ErrorHead, local_deviation
 from StructDiffCore.synthesis.error_head_examples import FADED, GAP_VOXELS, Example, vessels_painted_over
-from StructDiffCore.synthesis.error_head_training import FitSettings, fit
+from StructDiffCore.synthesis.error_head_training import FitSettings, fit, vessel_errors_hu
 
 EDGE = 16
 
@@ -92,6 +92,10 @@ def test_a_head_that_saw_vessels_fade_doubts_a_missing_one():
         with torch.no_grad():
             told = [torch.exp(0.5 * head(one.level, one.maps, one.clean))[..., 7:9, 7:9].mean() for one in (missing, whole)]
         assert bool(told[0] > 0.5 > told[1]) is wanted
+        summary = vessel_errors_hu(head, [whole], 100.0)
+        assert summary["as drawn"]["true"] == 0
+        assert 300 * FADED[0] <= summary["faded"]["true"] <= 300 * FADED[1]
+        assert (summary["faded"]["expected"] > 50) is wanted
 
 
 def test_painted_over_vessels_look_like_what_they_run_through():
