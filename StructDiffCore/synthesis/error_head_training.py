@@ -24,7 +24,6 @@ from .error_head_examples import ANYWHERE, Example, ExampleSettings, examples
 from .measured_at import MeasuredAt
 from .volume import unit_hu
 
-
 ASIDE = 6
 """More windows, that the head is not fitted to: what it says of vessels there goes into its card."""
 VESSEL_UNITS = 1.5
