@@ -19,7 +19,7 @@ from StructDiffCore.training.seeds import seed_of
 from .arms import Arm
 from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, starts_masks, subset_patients
 from .learning import Entry, Lesson, learn
-from .made_pairs import NOTE, Maker
+from .maker import NOTE, Maker
 from .pilot import Pilot, chosen_number
 from .proof_settings import ProofSettings
 from .real_domain import patient, write_pair

@@ -32,7 +32,7 @@ from .arms import Arm
 from .few_real import FewReal
 from .hearts_plan import generator, made_entry, real_entry, weights_folder
 from .learning import Lesson, learn
-from .made_pairs import Maker
+from .maker import Maker
 from .proof_settings import ProofSettings
 from .real_domain import write_pair
 from .testing import Structures, read_scores, test_scan
