@@ -128,11 +128,11 @@ class SharedGroups(GroupMaker):
 _made: dict[tuple[int, int], Group] = {}
 
 
-def maker_of(row: str) -> type[GroupMaker]:
-    """Who draws the row's pairs."""
+def maker_of(row: str, steps: int) -> type[GroupMaker]:
+    """Who draws the row's pairs; more than a row's usual number would not fit into memory."""
     if ROWS[row].get("one_way"):
         return OneWayGroups
-    return GroupMaker if row in OTHER_PAIRS else SharedGroups
+    return GroupMaker if row in OTHER_PAIRS or steps > STEPS else SharedGroups
 
 
 def settings_of(row: str, steps: int) -> TrainSettings:
@@ -158,7 +158,7 @@ def train(row: str, folder: Path, arguments: argparse.Namespace) -> StructDiff:
     identity = RunIdentity(settings.as_dict(), data.hash)
     start, device = resume(folder, state, identity), training_device(settings.precision)
     objective, optimizer = device.set_up(Objective(state.network), state.optimizer)
-    batches = iter(Loader(maker_of(row)(hearts, settings, scans), start, workers=0))
+    batches = iter(Loader(maker_of(row, arguments.steps)(hearts, settings, scans), start, workers=0))
     if start < settings.total_steps:
         for step in training_steps(objective, state.network, optimizer, state.average, batches, settings, device, start):
             done = step.number + 1

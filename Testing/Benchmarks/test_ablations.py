@@ -42,7 +42,8 @@ def test_rows_that_share_the_bases_pairs_draw_the_same_pairs(row: str) -> None:
         assert getattr(settings.pairs, name) == getattr(base.pairs, name)
     assert settings.system.noise == base.system.noise
     assert [(p.crop, p.batch, p.steps) for p in settings.phases] == [(p.crop, p.batch, p.steps) for p in base.phases]
-    assert maker_of(row) is SharedGroups
+    assert maker_of(row, STEPS) is SharedGroups
+    assert maker_of(row, STEPS + 1) is GroupMaker
 
 
 def test_every_row_differs_from_the_base_or_goes_one_way() -> None:
