@@ -149,7 +149,7 @@ def test_two_processes_give_the_gradients_of_one_with_the_whole_batch(tmp_path: 
     assert line["loss"] == pytest.approx(loss, rel=1e-6)
     ours, theirs = (read_tensors(tmp_path / name / CHECKPOINT / NAME).tensors for name in ("two", "one"))
     gradients = [name for name in theirs if name.startswith("optimizer/") and name.endswith("exp_avg")]
-    assert len(gradients) > 20
+    assert len(gradients) == len(list(NETWORKS["UNet"](3).parameters()))
     for name in gradients:
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-7)
 
@@ -213,7 +213,7 @@ def test_where_labels_are_wrong_and_known_to_be_trust_finds_what_the_plain_loss_
         lost = (labels == 2) & (number % 4 != 0)
         write_sample(folder, number, np.where(lost, 1e6, 0.0).astype(np.float32))
         write_label_map(LabelMap(np.where(lost, 0, labels), GRID, SCHEME), folder / "mask.nii.gz")
-    stage = {"sources": ["samples"], "steps": 60, "learning_rate": 3e-3}
+    stage = {"sources": ["samples"], "steps": 120, "learning_rate": 3e-3}
     found = {}
     for use in (True, False):
         changes = {"synthetic": stage, "real": {}, "confidence": {"use": use}, "cldice_weight": 0.0, "ema_decay": 0.9}
