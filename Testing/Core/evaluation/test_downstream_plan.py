@@ -9,6 +9,7 @@ from StructDiffCore.domain import StructDiffError
 from StructDiffCore.evaluation.downstream.__main__ import refuse_other_settings, status
 from StructDiffCore.evaluation.downstream.arms import arm_named
 from StructDiffCore.evaluation.downstream.hearts_plan import STRUCTURES, Course, HeartsPlan
+from StructDiffCore.evaluation.downstream.maker import NOTE
 from StructDiffCore.evaluation.downstream.proof_report import Results, verdicts, write_report
 from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
 from StructDiffCore.evaluation.downstream.work import DONE, Workshop
@@ -92,6 +93,20 @@ def test_an_arm_before_its_fine_tuning_is_the_same_training_with_tests_of_its_ow
     plan = a_plan(tmp_path, few=1, arms=["CAL @30", "CAL @30 untuned"])
     assert len([item for item in plan.items() if item.kind == "training"]) == 3
     assert len([item for item in plan.items() if item.kind == "test"]) == 2 * 3 * 4
+
+
+def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_is_left_plain(tmp_path):
+    names = ("both", "synthetic", "augmented", "real")
+    plan = a_plan(tmp_path, few=1, subsets=1, arms=list(names))
+    for item in plan.items():
+        if item.kind in ("pair", "augmented"):
+            (tmp_path / item.name).mkdir(parents=True)
+            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    lessons = {course.arm.name: plan.lesson(course) for course in plan.courses()}
+    assert lessons["both"].first == lessons["synthetic"].first + lessons["augmented"].first
+    assert (len(lessons["synthetic"].first), len(lessons["augmented"].first)) == (2, 1 + 2)
+    assert lessons["both"].last == lessons["synthetic"].last == lessons["augmented"].first
+    assert [name for name in names if lessons[name].plain] == ["real"]
 
 
 def test_arms_before_fine_tuning_are_compared_with_their_like(tmp_path):
