@@ -14,6 +14,7 @@ SOURCES = {
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
     "both": "+ synthetic and the augmentation together",
+    "more real": "+ as many more real cases (ceiling of all made pairs)",
 }
 """Pairs of the first stage, by name."""
 MAPS = {

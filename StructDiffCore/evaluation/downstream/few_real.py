@@ -38,6 +38,11 @@ def subset_patients(subset: int, cases: int) -> tuple[int, ...]:
     return tuple(range(BLOCK * subset, BLOCK * subset + cases))
 
 
+def further_patients(subset: int, cases: int, more: int) -> tuple[int, ...]:
+    """``more`` patients of a subset's block behind the few: of the same domain and labeller, shared with no other subset."""
+    return subset_patients(subset, cases + more)[cases:]
+
+
 @dataclass(frozen=True, eq=False)
 class FewReal:
     """Pairs to learn from, to start masks from, and to serve as templates."""

@@ -17,7 +17,7 @@ from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 from StructDiffCore.training.seeds import seed_of
 
 from .arms import Arm
-from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, starts_masks, subset_patients
+from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, further_patients, starts_masks, subset_patients
 from .learning import Entry, Lesson, learn
 from .maker import NOTE, Maker
 from .pilot import Pilot, chosen_number
@@ -163,6 +163,9 @@ class HeartsPlan:
         items = []
         if source in GENERATED:
             items += [self._pair("pair", course, n, patients) for n in range(self.settings.pairs)]
+        if source == "more real":
+            further = further_patients(course.subset, course.cases, self.settings.pairs)
+            items += [self._patient(number, starts_masks) for number in further]
         if source == "warped":
             items += [self._pair("warped", course, n, patients) for n in range(self.settings.pairs)]
         if source == "augmented" or (tuned and source != "real"):
@@ -198,7 +201,8 @@ class HeartsPlan:
         pictures = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "both": "synthetic-0.nii.gz", "warped": "image.nii.gz"}
         picture = pictures.get(arm.source, f"{arm.source}.nii.gz")
         confidence = f"{arm.confidence.replace(' ', '-')}-{arm.dose}.nii.gz" if arm.confidence else ""
-        first = [made_entry(folder, picture, confidence) for folder in folders]
+        further = arm.source == "more real"
+        first = [real_entry(folder) if further else made_entry(folder, picture, confidence) for folder in folders]
         if arm.source in ("real", "augmented", "both"):
             first += more
         labels: dict[str, Any] = {

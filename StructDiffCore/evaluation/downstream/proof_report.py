@@ -25,6 +25,7 @@ CHAMBERS = "chambers and great vessels"
 HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD95 mm"), ("coronaries", "b0 error"),
             (CHAMBERS, "Dice"), (CHAMBERS, "HD95 mm"))  # fmt: skip
 RIVALS = (("augmented", "real"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
+          ("more real", "augmented"), ("more real", "synthetic"),
           ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "gaussians"), ("synthetic", "renderer"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"))  # fmt: skip
 QUESTIONS = (
@@ -37,6 +38,7 @@ QUESTIONS = (
     ("CAL @30", "synthetic @30", "after fine-tuning CAL with our map helps at 30 % without evidence"),
     ("CAL @30", "shuffled @30", "after fine-tuning our map helps more than the same map shuffled, at 30 %"),
     ("CAL", "synthetic", "after fine-tuning CAL with our map helps where nothing was removed"),
+    ("more real", "augmented", "the experiment can see pairs that help (as many more real cases against the augmentation)"),
     ("synthetic", "augmented", "synthetic pairs beat the strong augmentation"),
     ("both", "augmented", "synthetic pairs and the augmentation together beat the augmentation alone"),
     ("synthetic", "gaussians", "synthetic pairs beat the SynthSeg-style arm"),

@@ -109,6 +109,21 @@ def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_i
     assert [name for name in names if lessons[name].plain] == ["real"]
 
 
+def test_the_ceiling_of_made_pairs_learns_from_as_many_real_cases_that_no_other_subset_has(tmp_path):
+    plan = a_plan(tmp_path, few=1, augmented=1, arms=["more real", "synthetic"])
+    for item in plan.items():
+        if item.kind in ("pair", "augmented"):
+            (tmp_path / item.name).mkdir(parents=True)
+            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    further = [
+        [entry["patient"] for entry in plan.lesson(course).first] for course in plan.courses() if course.arm.name == "more real"
+    ]
+    assert further == [["patient-0001", "patient-0002"], ["patient-0017", "patient-0018"], ["patient-0033", "patient-0034"]]
+    last = [plan.lesson(course).last for course in plan.courses() if course.subset == 0]
+    assert last[0] == last[1]
+    assert len(last[0]) == 1 + 1
+
+
 def test_arms_before_fine_tuning_are_compared_with_their_like(tmp_path):
     arms = ["truth @30 untuned", "synthetic @30 untuned", "synthetic @30", "CAL untuned", "synthetic untuned"]
     plan = a_plan(tmp_path, few=1, arms=arms)
