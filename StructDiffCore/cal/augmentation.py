@@ -19,7 +19,7 @@ RECIPE = (
 def picture_transforms() -> list[Any]:
     """The transforms of a picture under the key 'image', in order; they leave every voxel where it is.
 
-    (MONAI's default takes every n-th voxel for a low resolution, which moves the picture by 0.5 to 0.9 voxels against its labels.)
+    (MONAI's default takes every n-th voxel for a low resolution: that moves the picture by 0.5 to 0.9 voxels against its labels.)
     """
     from monai import transforms as monai
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
-from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Template
+from StructDiffCore.domain import CARDIAC, ImageMaskPair, LabelMap, StructDiffError, Template
 from StructDiffCore.io.files import mask_id, read_pair, template_id
 from StructDiffCore.mgm.draw import DrawSettings
 from StructDiffCore.mgm.generate import NewMask, new_masks
@@ -76,6 +74,10 @@ class FewReal:
             raise StructDiffError(f"none of {', '.join(self.names)} can start new masks ({reason.fact})", "take other cases")
         return tuple(found)
 
+    def as_scanned(self, mask: LabelMap, parent: int) -> LabelMap:
+        """A new mask in the field of view of its parent's scan: beyond it no template shows what is there (bone, above all)."""
+        return resample_labels(mask, self.pairs[parent].geometry)
+
     def new_mask(self, seed: int, still: bool = False) -> tuple[int, NewMask]:
         """(number of the pair it came from, a proved new mask); ``still``: a warp without edits of the trees."""
         references = [reference for _, reference in self.references]
@@ -99,13 +101,3 @@ def starts_masks(pair: ImageMaskPair) -> bool:
 
 def _reference(pair: ImageMaskPair) -> Reference:
     return Reference.clean(repaired(pair.mask)[0], traced_trees)
-
-
-def on_window(mask: LabelMap, voxels: int) -> LabelMap:
-    """The cube of ``voxels`` around the thin labels (all labels where there are none) of a mask, background beyond it."""
-    thin = np.isin(mask.voxels, mask.scheme.thin_values)
-    found = np.argwhere(thin if thin.any() else mask.voxels > 0)
-    middle = (found.min(axis=0) + found.max(axis=0) + 1) // 2
-    i, j, k = (int(m) - voxels // 2 for m in middle)
-    grid: Geometry = mask.geometry.cropped((i, j, k), (voxels,) * 3)
-    return resample_labels(mask, grid)

@@ -26,7 +26,7 @@ from StructDiffCore.vessels.graph import VesselGraph
 
 from .augmented import augmented
 from .dose import Stretch, lost_part, lost_voxels, shuffled_stretches, without_evidence
-from .few_real import FewReal, on_window
+from .few_real import FewReal
 from .gaussians import gaussian_picture
 from .maps import PictureReader, confidence_of, picture_reader, rounded, shuffled, truth_about
 from .proof_settings import ProofSettings
@@ -51,7 +51,7 @@ class Maker:
     def write_synthetic(self, seed: int, out: Path) -> None:
         """The pictures and maps of a new mask that MGM makes around one of the few."""
         parent, new = self.few.new_mask(seed_of(seed, "mask") % SEEDS)
-        self.write_pictures(on_window(new.mask, self.settings.window), new.trees, parent, seed, out)
+        self.write_pictures(self.few.as_scanned(new.mask, parent), new.trees, parent, seed, out)
 
     def write_pictures(self, target: LabelMap, trees: Mapping[int, VesselGraph], parent: int, seed: int, out: Path) -> None:
         """mask, renderer, gaussians, and per dose: synthetic-D, CAL-D, truth-D, shuffled-D, shuffled-truth-D (all .nii.gz)."""
@@ -110,7 +110,7 @@ class Maker:
         """A real pair seen through a warp of MGM: mask.nii.gz and image.nii.gz."""
         parent, new = self.few.new_mask(seed_of(seed, "warped") % SEEDS, still=True)
         reference, pair = dict(self.few.references)[parent], self.few.pairs[parent]
-        mask = on_window(new.mask, self.settings.window)
+        mask = self.few.as_scanned(new.mask, parent)
         warp = Warp.from_recipe(new.recipe.warp, *reference.box_mm())
         image = warped_values(np.array(pair.image.voxels, np.float32), pair.geometry, warp, mask.geometry)
         write_pair(ImageMaskPair(Volume(image, mask.geometry), mask), out)
