@@ -24,7 +24,8 @@ SYNTHESIZE_MANY = (
     "  pairs: [[mask-000, ct1], [mask-001, digital-heart]]   # optional; default: all masks with all templates\n"
     "  samples: 2                                      # volumes per pair (default 1)\n"
     "  seed: 0\n"
-    "  settings: {preset: quick, scheme: cardiac}      # as the options of synthesize",
+    "  settings: {preset: quick, scheme: cardiac}      # as the options of synthesize\n\n"
+    "Folders and the data set's description are named after the files: see that no file name names a patient.",
 )
 
 
