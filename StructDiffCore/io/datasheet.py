@@ -91,8 +91,8 @@ def _distribution(told: Told, manifests: Manifests) -> Iterator[str]:
     yield from ("", "## Distribution", "")
     for what, words in told["licence_notes"].items():
         yield f"- {what}: {words}."
-    yield "- names: folders, dataset.json and this sheet call masks and templates as the plan's files are called; see that none names"
-    yield "  a patient before the data set leaves the house."
+    yield "- names: folders, dataset.json and this sheet call masks and templates as the plan's files are called; see that none"
+    yield "  names a patient before the data set leaves the house."
     yield ""
     yield "Licence of this data set: **to be added**."
 
