@@ -24,7 +24,7 @@ CHAMBERS = "chambers and great vessels"
 """The mean over all structures but the coronaries."""
 HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD95 mm"), ("coronaries", "b0 error"),
             (CHAMBERS, "Dice"), (CHAMBERS, "HD95 mm"))  # fmt: skip
-RIVALS = (("augmented", "real"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
+RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
           ("more real", "augmented"), ("more real", "synthetic"),
           ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "gaussians"), ("synthetic", "renderer"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"))  # fmt: skip
