@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Volume
-from StructDiffCore.evaluation.downstream.few_real import starts_masks
+from StructDiffCore.evaluation.downstream.few_real import FewReal, starts_masks
 from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient
 from StructDiffCore.evaluation.downstream.streaks import MOST_SOURCES, with_streaks
 from StructDiffCore.phantom.domains import HELD_OUT
@@ -53,6 +53,19 @@ def test_around_an_empty_mask_no_new_masks_can_be_made():
     grid = Geometry((16, 16, 16))
     pair = ImageMaskPair(Volume(np.zeros(grid.shape, np.float32), grid), LabelMap(np.zeros(grid.shape, np.uint8), grid, CARDIAC))
     assert not starts_masks(pair)
+
+
+def test_a_new_mask_is_seen_in_the_field_of_view_of_its_parents_scan():
+    scanned, made = Geometry((16, 16, 16), origin=(4.0, 4.0, 4.0)), Geometry((24, 24, 24))
+    pair = ImageMaskPair(
+        Volume(np.zeros(scanned.shape, np.float32), scanned), LabelMap(np.zeros(scanned.shape, np.uint8), scanned, CARDIAC)
+    )
+    labels = np.zeros(made.shape, np.uint8)
+    labels[10, 11, 12], labels[1, 1, 1] = 8, 9
+    seen = FewReal(("p",), (pair,)).as_scanned(LabelMap(labels, made, CARDIAC), 0)
+    assert seen.geometry.same_as(scanned)
+    assert np.argwhere(seen.voxels).tolist() == [[6, 7, 8]]
+    assert seen.voxels[6, 7, 8] == 8
 
 
 @pytest.mark.slow
