@@ -19,7 +19,7 @@ PRETRAIN = (
     "  confidence: {kind: 'file:truth.nii.gz'}             # a map in [0, 1] of your own beside each image, or\n"
     "  confidence: {kind: 'file:../maps/{id}.nii.gz'}      # anywhere; {id}: the pair's, such as hearts/sample-000\n"
     "  cache: {pairs: 16, gigabytes: 8, uses: 64}          # of a plan's pairs: most on disk, crops before one is replaced\n"
-    "Weights help where structures may be missing from the pairs and cost a little where nothing is wrong (BENCHMARKS, 5).\n"
+    "Weights may help where structures are missing from the pairs and cost a little where nothing is wrong (BENCHMARKS, 5).\n"
     "What the weights change, class by class: OUT/data.json. The same steps with kind confidence and kind none compare CAL with\n"
     "the plain loss.\n\n"
     "plan.yaml (pairs are made beside the training; as for synthesize-many, whose plans may be given as they are):\n"
