@@ -58,7 +58,12 @@ def confidence_of_deviation(deviation: Volume, tolerance_hu: float) -> Confidenc
         return ConfidenceMap(erf(tolerance_hu / (np.sqrt(2.0) * sd)).astype(np.float32), deviation.geometry)
 
 
-def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float) -> ConfidenceMap:
+def with_full_trust(confidence: ConfidenceMap, at: float) -> ConfidenceMap:
+    """min(1, confidence / ``at``): usual doubt, as at the blurred edge of every small vessel, counts for nothing (ADR 12)."""
+    return ConfidenceMap(np.minimum(confidence.voxels / np.float32(at), np.float32(1)), confidence.geometry)
+
+
+def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float, full_trust_at: float = 1.0) -> ConfidenceMap:
     """The map of a pair on ``grid``; refuses another grid, NaN, values out of range and a map that trusts nothing."""
     path = source.path
     with naming(path):
@@ -74,4 +79,4 @@ def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float) -> C
             found = ConfidenceMap(content.voxels, content.geometry)
         if not found.voxels.any():
             raise StructDiffError("the confidence map is 0 everywhere: nothing in this pair is trusted", "leave the case out")
-        return found
+        return with_full_trust(found, full_trust_at)

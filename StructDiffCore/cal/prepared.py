@@ -148,7 +148,7 @@ def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: L
 
 def _trust(source: TrustFile, pair: ImageMaskPair, grid: Geometry, settings: PretrainSettings) -> NDArray[np.float16]:
     """The pair's confidence at the network's voxel size; 0 beyond the map."""
-    found = read_confidence(source, pair.geometry, settings.confidence.tolerance_hu)
+    found = read_confidence(source, pair.geometry, settings.confidence.tolerance_hu, settings.confidence.full_trust_at)
     around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=0.0, antialias=False).voxels
     return np.clip(around, 0, 1).astype(np.float16)
 

@@ -50,6 +50,8 @@ class ConfidenceSettings:
     'file:NAME': a map in [0, 1] of that name beside each image ({id} in it stands for the pair's id)."""
     tolerance_hu: float = 50.0
     """Error that a standard deviation is held against; a calibrated map has its own."""
+    full_trust_at: float = 1.0
+    """Confidence from which on a voxel is trusted whole; those below it count in proportion (ADR 12). 1 believes every doubt."""
     missing: str = "refuse"
     """A synthetic pair without a map: 'refuse', or 'trust' it whole."""
 
@@ -61,6 +63,8 @@ class ConfidenceSettings:
             raise StructDiffError(f"confidence.missing is '{self.missing}'", "choose 'refuse' or 'trust'")
         if not self.tolerance_hu > 0:
             raise StructDiffError(f"confidence.tolerance_hu is {self.tolerance_hu}", "give a positive number of HU")
+        if not 0 < self.full_trust_at <= 1:
+            raise StructDiffError(f"confidence.full_trust_at is {self.full_trust_at}", "give a confidence above 0, at most 1")
 
     @property
     def weighs(self) -> bool:

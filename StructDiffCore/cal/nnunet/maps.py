@@ -36,7 +36,8 @@ def settings_of(description: Mapping[str, Any]) -> ConfidenceSettings:
         return ConfidenceSettings(**description.get(ENTRY, {}))
     except TypeError as error:
         raise StructDiffError(
-            f"'{ENTRY}' in dataset.json does not fit ({error})", "give kind, tolerance_hu or missing, or leave it out"
+            f"'{ENTRY}' in dataset.json does not fit ({error})",
+            "give kind, tolerance_hu, full_trust_at or missing, or leave it out",
         ) from None
 
 
@@ -96,7 +97,7 @@ class PreparedMaps:
         assert self.raw is not None, "a source is in nnUNet_raw"
         try:
             grid = read_volume(_files(self.raw, case).image).geometry
-            return passage.doubt(read_confidence(source, grid, self.settings.tolerance_hu).voxels)
+            return passage.doubt(read_confidence(source, grid, self.settings.tolerance_hu, self.settings.full_trust_at).voxels)
         except StructDiffError as error:
             raise StructDiffError(f"case {case}: {error.fact}", error.remedy, error.category) from None
 
@@ -108,7 +109,7 @@ class PreparedMaps:
             refuse_missing(source.path)
             stat = source.path.stat()
             tolerance = self.settings.tolerance_hu if source.is_deviation else None
-            told["source"] = [source.path.name, stat.st_size, stat.st_mtime_ns, tolerance]
+            told["source"] = [source.path.name, stat.st_size, stat.st_mtime_ns, tolerance, self.settings.full_trust_at]
         return json.loads(json.dumps(told))
 
     def _note(self, case: str) -> dict[str, Any]:

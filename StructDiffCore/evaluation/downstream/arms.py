@@ -14,16 +14,19 @@ SOURCES = {
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
     "both": "+ synthetic and the augmentation together",
-    "more real": "+ as many more real cases (ceiling of all made pairs)",
+    "more real": "+ as many more real cases (ceiling of twelve made pairs)",
 }
 """Pairs of the first stage, by name."""
 MAPS = {
     "CAL": "+ synthetic, CAL with our map",
+    "strong doubt": "+ synthetic, CAL with our map, strong doubt alone",
     "truth": "+ synthetic, CAL with the known truth (ceiling)",
     "shuffled": "+ synthetic, CAL with our map shuffled (control)",
     "shuffled truth": "+ synthetic, CAL with the truth shuffled (control)",
 }
 """Confidence maps of synthetic pairs, by name."""
+FULL_TRUST_AT = {"strong doubt": 0.25}
+"""Confidence that already is full trust, where it is not 1 (ADR 12)."""
 UNTUNED = " untuned"
 
 
@@ -44,6 +47,12 @@ class Arm:
     def name(self) -> str:
         """As ``arm_named`` reads it."""
         return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "") + ("" if self.tuned else UNTUNED)
+
+    @property
+    def map_file(self) -> str:
+        """Of a pair's files; empty where every voxel has weight 1."""
+        kind = "CAL" if self.confidence in FULL_TRUST_AT else self.confidence.replace(" ", "-")
+        return f"{kind}-{self.dose}.nii.gz" if kind else ""
 
     @property
     def folder(self) -> str:

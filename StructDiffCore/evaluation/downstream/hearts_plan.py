@@ -16,7 +16,7 @@ from StructDiffCore.io.files import read_pair
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 from StructDiffCore.training.seeds import seed_of
 
-from .arms import Arm
+from .arms import FULL_TRUST_AT, Arm
 from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, further_patients, starts_masks, subset_patients
 from .learning import Entry, Lesson, learn
 from .maker import NOTE, Maker
@@ -200,9 +200,8 @@ class HeartsPlan:
         more = [*real, *(made_entry(folder, "image.nii.gz") for folder in copies)]
         pictures = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "both": "synthetic-0.nii.gz", "warped": "image.nii.gz"}
         picture = pictures.get(arm.source, f"{arm.source}.nii.gz")
-        confidence = f"{arm.confidence.replace(' ', '-')}-{arm.dose}.nii.gz" if arm.confidence else ""
         further = arm.source == "more real"
-        first = [real_entry(folder) if further else made_entry(folder, picture, confidence) for folder in folders]
+        first = [real_entry(folder) if further else made_entry(folder, picture, arm.map_file) for folder in folders]
         if arm.source in ("real", "augmented", "both"):
             first += more
         labels: dict[str, Any] = {
@@ -212,7 +211,8 @@ class HeartsPlan:
         }
         seed = seed_of(self.settings.seed, "learn", course.subset) % 2**31
         last = real if arm.source == "real" else more
-        return Lesson(first, last, bool(arm.confidence), labels, seed, plain=arm.source == "real")
+        full = FULL_TRUST_AT.get(arm.confidence, 1.0)
+        return Lesson(first, last, bool(arm.confidence), labels, seed, full, plain=arm.source == "real")
 
     def _test(self, course: Course, heart: int) -> Item:
         root, folder = self.shop.root, f"patients/{patient_name(heart)}"

@@ -35,6 +35,8 @@ class Lesson:
     labels: Mapping[str, Any]
     """cal's settings of scheme, labels, merged labels and voxel size."""
     seed: int
+    full_trust_at: float = 1.0
+    """Confidence from which on a voxel is trusted whole."""
     plain: bool = False
     """Never augmented."""
 
@@ -64,7 +66,12 @@ def pretrain_settings(lesson: Lesson, learning: LearningSettings) -> PretrainSet
             "synthetic": {**stage, "sources": ["first.json"], "steps": learning.first_steps},
             "real": {**stage, "sources": ["last.json"], "steps": learning.last_steps},
             "folds": 0,
-            "confidence": {"use": lesson.weighted, "kind": "confidence", "missing": "trust"},
+            "confidence": {
+                "use": lesson.weighted,
+                "kind": "confidence",
+                "full_trust_at": lesson.full_trust_at,
+                "missing": "trust",
+            },
             "network": learning.network,
             "crop": learning.crop,
             "batch": learning.batch,

@@ -27,7 +27,7 @@ HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD
 RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
           ("more real", "augmented"), ("more real", "synthetic"),
           ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "gaussians"), ("synthetic", "renderer"),
-          ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"))  # fmt: skip
+          ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
      "before fine-tuning the experiment can see CAL (known truth against unweighted, 30 % without evidence)"),
@@ -38,6 +38,10 @@ QUESTIONS = (
     ("CAL @30", "synthetic @30", "after fine-tuning CAL with our map helps at 30 % without evidence"),
     ("CAL @30", "shuffled @30", "after fine-tuning our map helps more than the same map shuffled, at 30 %"),
     ("CAL", "synthetic", "after fine-tuning CAL with our map helps where nothing was removed"),
+    ("strong doubt @30 untuned", "synthetic @30 untuned", "before fine-tuning strong doubt alone helps at 30 % without evidence"),
+    ("strong doubt untuned", "synthetic untuned", "before fine-tuning strong doubt alone helps where nothing was removed"),
+    ("strong doubt @30", "synthetic @30", "after fine-tuning strong doubt alone helps at 30 % without evidence"),
+    ("strong doubt", "synthetic", "after fine-tuning strong doubt alone helps where nothing was removed"),
     ("more real", "augmented", "the experiment can see pairs that help (as many more real cases against the augmentation)"),
     ("synthetic", "augmented", "synthetic pairs beat the strong augmentation"),
     ("both", "augmented", "synthetic pairs and the augmentation together beat the augmentation alone"),
@@ -108,7 +112,7 @@ def _note(
 
 def _of_doses(arms: Sequence[Arm]) -> list[tuple[str, str]]:
     """Every weighted arm against the unweighted one of its dose, and against its control."""
-    controls = {"CAL": ("", "shuffled"), "truth": ("", "shuffled truth")}
+    controls = {"CAL": ("", "shuffled"), "truth": ("", "shuffled truth"), "strong doubt": ("", "CAL")}
     pairs = []
     for arm in arms:
         if arm.confidence and (arm.dose or not arm.tuned):

@@ -68,6 +68,10 @@ def unknown_kind_of_map(folder: Path) -> None:
     write_config(folder, confidence={"kind": "file:"})
 
 
+def full_trust_at_nothing(folder: Path) -> None:
+    write_config(folder, confidence={"full_trust_at": 0.0})
+
+
 def named_map_missing(folder: Path) -> None:
     write_config(folder, confidence={"kind": "file:shuffled.nii.gz"})
 
@@ -176,6 +180,7 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (negative_deviation, "sample-000/confidence.nii.gz.*goes down to -3"),
     (map_of_zeros, "sample-000/confidence_0_to_1.nii.gz.*0 everywhere"),
     (unknown_kind_of_map, "confidence.kind is 'file:'.*file:NAME"),
+    (full_trust_at_nothing, "full_trust_at is 0.0"),
     (named_map_missing, "sample-000/shuffled.nii.gz does not exist"),
     (map_missing_for_one_case, "sample-002 has no confidence map"),
     (class_absent_from_the_real_data, r"label 5 \(rod\) occurs in none of the 3 cases of the fine-tuning"),

@@ -179,6 +179,21 @@ def test_a_run_believes_the_map_it_is_told_to(tmp_path: Path, kind: str, mean: f
     assert stage.weighted == (kind != "none")
 
 
+def test_confidence_above_the_level_of_full_trust_counts_whole_and_below_it_in_proportion(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    halves = np.where(np.arange(GRID.shape[0])[:, None, None] < 16, 0.125, 0.3) * np.ones(GRID.shape)
+    for number in range(3):
+        doubting(tmp_path, number, confidence_0_to_1=halves)
+    write_config(tmp_path, confidence={"full_trust_at": 0.25})
+    for case in read(tmp_path, tmp_path / "run").stages[0].cases:
+        assert case.trust is not None
+        assert set(np.unique(case.trust)) == {0.5, 1.0}
+    write_config(tmp_path, confidence={})
+    case = read(tmp_path, tmp_path / "run").stages[0].cases[0]
+    assert case.trust is not None
+    assert np.unique(case.trust) == pytest.approx([0.125, 0.3], abs=1e-3)
+
+
 def test_several_sources_stand_in_one_run_each_with_the_map_it_has(tmp_path: Path) -> None:
     write_scene(tmp_path)
     doubting(tmp_path, 0, confidence_0_to_1=np.full(GRID.shape, 0.25))

@@ -93,6 +93,14 @@ def test_without_a_calibrated_map_the_deviation_counts_and_so_it_does_on_request
     np.testing.assert_allclose(np.load(raw / "maps" / "b.npy") / STEPS, expected, atol=0.51 / STEPS)
 
 
+def test_the_level_of_full_trust_counts_here_too_and_a_change_of_it_is_noticed(raw):
+    for case in CASES:
+        overwrite(raw, case, np.full(GRID.shape, 0.2))
+    for level, doubt in ((1.0, 0.8), (0.4, 0.5), (0.2, 0.0)):
+        prepare(raw, raw / "maps", full_trust_at=level)
+        np.testing.assert_allclose(np.load(raw / "maps" / "b.npy") / STEPS, doubt, atol=0.51 / STEPS)
+
+
 def test_full_trust_stays_exactly_full_and_none_exactly_none_when_resampled():
     for level, doubt in ((1.0, 0), (0.0, STEPS)):
         found = a_passage(shape=(31, 17, 40)).doubt(np.full(GRID.shape, level, np.float32))

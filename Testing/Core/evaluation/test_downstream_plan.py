@@ -9,6 +9,7 @@ from StructDiffCore.domain import StructDiffError
 from StructDiffCore.evaluation.downstream.__main__ import refuse_other_settings, status
 from StructDiffCore.evaluation.downstream.arms import arm_named
 from StructDiffCore.evaluation.downstream.hearts_plan import STRUCTURES, Course, HeartsPlan
+from StructDiffCore.evaluation.downstream.learning import pretrain_settings
 from StructDiffCore.evaluation.downstream.maker import NOTE
 from StructDiffCore.evaluation.downstream.proof_report import Results, verdicts, write_report
 from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
@@ -107,6 +108,19 @@ def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_i
     assert (len(lessons["synthetic"].first), len(lessons["augmented"].first)) == (2, 1 + 2)
     assert lessons["both"].last == lessons["synthetic"].last == lessons["augmented"].first
     assert [name for name in names if lessons[name].plain] == ["real"]
+
+
+def test_strong_doubt_reads_the_same_maps_and_trusts_a_quarter_whole(tmp_path):
+    plan = a_plan(tmp_path, few=1, subsets=1, arms=["CAL @30", "strong doubt @30", "synthetic @30"])
+    for item in plan.items():
+        if item.kind in ("pair", "augmented"):
+            (tmp_path / item.name).mkdir(parents=True)
+            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    ours, strong, plain = (plan.lesson(course) for course in plan.courses())
+    assert ours.first == strong.first
+    assert all(entry["confidence"].endswith("CAL-30.nii.gz") for entry in strong.first)
+    levels = [pretrain_settings(lesson, plan.settings.learning).confidence for lesson in (ours, strong, plain)]
+    assert [(one.weighs, one.full_trust_at) for one in levels] == [(True, 1.0), (True, 0.25), (False, 1.0)]
 
 
 def test_the_ceiling_of_made_pairs_learns_from_as_many_real_cases_that_no_other_subset_has(tmp_path):

@@ -10,7 +10,17 @@ from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
 
 
 @pytest.mark.parametrize(
-    "name", ["real", "synthetic @30", "CAL", "truth @10", "shuffled truth @30", "CAL untuned", "truth @30 untuned"]
+    "name",
+    [
+        "real",
+        "synthetic @30",
+        "CAL",
+        "truth @10",
+        "shuffled truth @30",
+        "CAL untuned",
+        "truth @30 untuned",
+        "strong doubt @30 untuned",
+    ],
 )
 def test_an_arm_is_called_what_it_is_read_from(name):
     assert arm_named(name).name == name
