@@ -10,7 +10,7 @@ SOURCES = {
     "real": "real only",
     "augmented": "real + strong augmentation",
     "warped": "+ MGM-warped real pairs",
-    "gaussians": "+ SynthSeg-style Gaussians on MGM masks",
+    "SynthSeg": "+ SynthSeg-style Gaussians on MGM masks",
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
     "both": "+ synthetic and the augmentation together",

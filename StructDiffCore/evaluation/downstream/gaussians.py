@@ -1,4 +1,4 @@
-"""SynthSeg-style pictures (Billot 2023): every region a Gaussian of random mean and spread, then blur and a bias field.
+"""SynthSeg-style pictures (Billot 2023): each region a Gaussian of random mean and spread, then blur, bias field and full window.
 
 No template's intensities enter. Unlabelled tissue is split into the regions of the aligned template's pseudo-labels, as SynthSeg
 splits it into clusters, so that lung, fat and bone get Gaussians of their own.
@@ -12,8 +12,12 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from StructDiffCore.domain import Geometry, Volume
 
+PICTURES = 8
+"""Of each mask: SynthSeg draws a new one at every step."""
 MEAN_HU = (-200.0, 800.0)
 """The window that segmenters see."""
+DARKEST_BRIGHTEST = (0.001, 0.999)
+"""Quantiles of a picture that become the window's ends."""
 SPREAD_HU = (2.0, 80.0)
 BLUR_VOXELS = (0.3, 1.2)
 BIAS = 0.2
@@ -30,5 +34,11 @@ def gaussian_picture(regions: NDArray[np.integer], geometry: Geometry, rng: np.r
     picture = gaussian_filter((means[numbers] + spreads[numbers] * noise).astype(np.float32), rng.uniform(*BLUR_VOXELS))
     coarse = rng.normal(0, BIAS, (BIAS_POINTS,) * 3)
     field = np.exp(zoom(coarse, np.array(regions.shape) / BIAS_POINTS, order=3))
-    low = MEAN_HU[0]
-    return Volume(np.clip((picture - low) * field + low, -1024, 3071), geometry)
+    return Volume(_normalised((picture - MEAN_HU[0]) * field), geometry)
+
+
+def _normalised(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The picture over the whole window, as SynthSeg ends with every one over [0, 1]."""
+    darkest, brightest = np.quantile(picture, DARKEST_BRIGHTEST)
+    low, high = MEAN_HU
+    return np.clip(low + (picture - darkest) / (brightest - darkest) * (high - low), -1024, 3071)

@@ -18,8 +18,9 @@ from StructDiffCore.training.seeds import seed_of
 
 from .arms import FULL_TRUST_AT, Arm
 from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, further_patients, starts_masks, subset_patients
+from .gaussians import PICTURES
 from .learning import Entry, Lesson, learn
-from .maker import NOTE, Maker
+from .maker import NOTE, Maker, gaussians_file
 from .pilot import Pilot, chosen_number
 from .proof_settings import ProofSettings
 from .real_domain import patient, write_pair
@@ -33,7 +34,7 @@ STRUCTURES: Structures = {
 }
 THIN = ("coronaries",)
 REAL = Arm("real")
-GENERATED = ("synthetic", "both", "renderer", "gaussians")
+GENERATED = ("synthetic", "both", "renderer", "SynthSeg")
 """Sources whose pairs are made together, by the generator's weights."""
 
 
@@ -163,6 +164,8 @@ class HeartsPlan:
         items = []
         if source in GENERATED:
             items += [self._pair("pair", course, n, patients) for n in range(self.settings.pairs)]
+        if source == "SynthSeg":
+            items += [self._gaussians(item, course, patients) for item in list(items)]
         if source == "more real":
             further = further_patients(course.subset, course.cases, self.settings.pairs)
             items += [self._patient(number, starts_masks) for number in further]
@@ -187,6 +190,15 @@ class HeartsPlan:
         base = course.generated if kind == "pair" else course.base
         return Item(kind, f"{base}/{kind}-{number:03d}", make, patients)
 
+    def _gaussians(self, pair: Item, course: Course, patients: tuple[str, ...]) -> Item:
+        """More pictures of a synthetic pair's mask."""
+        seed = seed_of(self.settings.seed, "gaussians", pair.name)
+
+        def make(place: Path, clock: Clock) -> None:
+            _maker(self.settings, self.shop.root, patients).write_gaussians(self.shop.root / pair.name, seed, place)
+
+        return Item("gaussians", pair.name.replace("/pair-", "/gaussians-"), make, (*patients, pair.name))
+
     def _learn(self, course: Course, place: Path, clock: Clock) -> None:
         learn(self.lesson(course), self.settings.learning, place, clock)
 
@@ -195,13 +207,9 @@ class HeartsPlan:
         arm, root = course.arm, self.shop.root
         numbers = subset_patients(course.subset, course.cases)
         real = [real_entry(root / "patients" / patient_name(number)) for number in numbers]
-        folders = [root / item.name for item in self._pairs(course, ()) if item.kind != "augmented"]
         copies = [root / item.name for item in self._pairs(course, ()) if item.kind == "augmented"]
         more = [*real, *(made_entry(folder, "image.nii.gz") for folder in copies)]
-        pictures = {"synthetic": f"synthetic-{arm.dose}.nii.gz", "both": "synthetic-0.nii.gz", "warped": "image.nii.gz"}
-        picture = pictures.get(arm.source, f"{arm.source}.nii.gz")
-        further = arm.source == "more real"
-        first = [real_entry(folder) if further else made_entry(folder, picture, arm.map_file) for folder in folders]
+        first = self._own_entries(course)
         if arm.source in ("real", "augmented", "both"):
             first += more
         labels: dict[str, Any] = {
@@ -213,6 +221,19 @@ class HeartsPlan:
         last = real if arm.source == "real" else more
         full = FULL_TRUST_AT.get(arm.confidence, 1.0)
         return Lesson(first, last, bool(arm.confidence), labels, seed, full, plain=arm.source == "real")
+
+    def _own_entries(self, course: Course) -> list[Entry]:
+        """The pairs of the arm's own source, the few real ones and their augmented copies apart."""
+        arm, root = course.arm, self.shop.root
+        kind = {"SynthSeg": "gaussians", "more real": "patient", "warped": "warped"}.get(arm.source, "pair")
+        folders = [root / item.name for item in self._pairs(course, ()) if item.kind == kind]
+        if kind == "patient":
+            return [real_entry(folder) for folder in folders]
+        if kind == "gaussians":
+            return [made_entry(folder, gaussians_file(number)) for folder in folders for number in range(PICTURES)]
+        pictures = {"synthetic": f"synthetic-{arm.dose}", "both": "synthetic-0", "warped": "image"}
+        picture = f"{pictures.get(arm.source, arm.source)}.nii.gz"
+        return [made_entry(folder, picture, arm.map_file) for folder in folders]
 
     def _test(self, course: Course, heart: int) -> Item:
         root, folder = self.shop.root, f"patients/{patient_name(heart)}"

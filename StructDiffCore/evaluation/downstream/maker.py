@@ -1,8 +1,9 @@
-"""Pairs of the first stage, written as files: synthetic, rendered and Gaussian pictures of one new mask; warped; augmented."""
+"""Pairs of the first stage, as files: synthetic, rendered and Gaussian pictures of one new mask; warped; augmented."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from StructDiffCore.config.settings import SynthesisSettings
-from StructDiffCore.domain import ImageMaskPair, LabelMap, Volume
+from StructDiffCore.domain import CARDIAC, ImageMaskPair, LabelMap, Volume
 from StructDiffCore.io.atomic import write_text
-from StructDiffCore.io.files import write_confidence, write_label_map, write_volume
+from StructDiffCore.io.files import read_label_map, write_confidence, write_label_map, write_volume
 from StructDiffCore.mgm.warp import Warp
 from StructDiffCore.mgm.warped_labels import warped_values
 from StructDiffCore.synthesis.prepared import Prepared, prepare
@@ -27,7 +28,7 @@ from StructDiffCore.vessels.graph import VesselGraph
 from .augmented import augmented
 from .dose import Stretch, lost_part, lost_voxels, shuffled_stretches, without_evidence
 from .few_real import FewReal
-from .gaussians import gaussian_picture
+from .gaussians import PICTURES, gaussian_picture
 from .maps import PictureReader, confidence_of, picture_reader, rounded, shuffled, truth_about
 from .proof_settings import ProofSettings
 from .real_domain import write_pair
@@ -54,15 +55,13 @@ class Maker:
         self.write_pictures(self.few.as_scanned(new.mask, parent), new.trees, parent, seed, out)
 
     def write_pictures(self, target: LabelMap, trees: Mapping[int, VesselGraph], parent: int, seed: int, out: Path) -> None:
-        """mask, renderer, gaussians, and per dose: synthetic-D, CAL-D, truth-D, shuffled-D, shuffled-truth-D (all .nii.gz)."""
-        rng = numpy_generator(seed, "synthetic")
-        number = int(rng.integers(len(self.few.pairs)))
+        """mask, renderer, and per dose: synthetic-D, CAL-D, truth-D, shuffled-D, shuffled-truth-D (all .nii.gz)."""
+        number = int(numpy_generator(seed, "synthetic").integers(len(self.few.pairs)))
         prepared = prepare(target, self.few.template(number))
         write_label_map(target, out / "mask.nii.gz")
         look = prepared.look
         rendered = render_from_prior(prepared.source, target.geometry, look.noise, look.psf_sigma_mm, seed_of(seed, 1) % SEEDS)
         write_volume(rendered.noisy, out / "renderer.nii.gz")
-        write_volume(gaussian_picture(prepared.source.slots.target, target.geometry, rng), out / "gaussians.nii.gz")
         told = self._write_doses(prepared, target, trees, seed, out)
         _write_note(out, {**self._parents(number, parent), "weights": self.system.sha256, **told})
 
@@ -106,6 +105,18 @@ class Maker:
             write_confidence(rounded(one), out / f"{name}-{dose}.nii.gz")
         return int(lost.sum())
 
+    def write_gaussians(self, pair: Path, seed: int, out: Path) -> None:
+        """Gaussian pictures gaussians-N.nii.gz of a synthetic pair's mask."""
+        for name in ("mask.nii.gz", NOTE):
+            shutil.copyfile(pair / name, out / name)
+        target = read_label_map(pair / "mask.nii.gz", CARDIAC)
+        templates = {self.few.template(number).id: number for number in range(len(self.few.pairs))}
+        number = templates[json.loads((pair / NOTE).read_text(encoding="utf-8"))["template"]]
+        regions = prepare(target, self.few.template(number)).source.slots.target
+        for picture in range(PICTURES):
+            rng = numpy_generator(seed, "gaussians", picture)
+            write_volume(gaussian_picture(regions, target.geometry, rng), out / gaussians_file(picture))
+
     def write_warped(self, seed: int, out: Path) -> None:
         """A real pair seen through a warp of MGM: mask.nii.gz and image.nii.gz."""
         parent, new = self.few.new_mask(seed_of(seed, "warped") % SEEDS, still=True)
@@ -126,6 +137,10 @@ class Maker:
         """Where a pair comes from, as data lists tell it."""
         patients = sorted({self.few.names[template], self.few.names[mask]})
         return {"patients": patients, "template": self.few.template(template).id, "mask_id": self.few.mask_id(mask)}
+
+
+def gaussians_file(number: int) -> str:
+    return f"gaussians-{number}.nii.gz"
 
 
 def _own_deviation(made: Synthesis) -> Volume:

@@ -16,7 +16,7 @@ STUDIES = ("digital hearts", "real scans")
 MAY_CHANGE = ("arms", "few", "subsets", "tests", "pilot_tests", "pilot_subsets", "pilot_cases", "threads", "model")
 """Fields that say how much is done, not what: a started folder takes other values of them."""
 DEFAULT_ARMS = (
-    "truth @30", "synthetic @30", "real", "augmented", "warped", "gaussians", "renderer", "synthetic", "CAL",
+    "truth @30", "synthetic @30", "real", "augmented", "warped", "SynthSeg", "renderer", "synthetic", "CAL",
     "CAL @30", "shuffled @30", "synthetic @10", "truth @10", "CAL @10", "shuffled",
 )  # fmt: skip
 

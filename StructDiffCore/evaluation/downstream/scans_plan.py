@@ -56,7 +56,7 @@ GAP_VOXELS = 2
 """Left out on either side of the cut."""
 WARP_SD_MM, WARP_SMOOTH_MM = 5.0, 30.0
 SCHEME = "scans/scheme.json"
-KNOWN_SOURCES = ("real", "augmented", "renderer", "gaussians", "synthetic")
+KNOWN_SOURCES = ("real", "augmented", "renderer", "synthetic")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class ScansPlan:
         return Item("patient", f"scans/{name}", make)
 
     def _pairs(self, arm: Arm, side: str) -> list[Item]:
-        made = arm.source in ("renderer", "gaussians", "synthetic")
+        made = arm.source in ("renderer", "synthetic")
         copies = arm.source != "real" and (arm.source == "augmented" or self.settings.learning.tuned_on == "augmented")
         kinds = [*(["pair"] * made), *(["augmented"] * copies)]
         count = {"pair": self.settings.pairs, "augmented": self.settings.augmented}
