@@ -51,6 +51,12 @@ def paired_difference(ours: Values, theirs: Values) -> Crossed:
     return _interval(table_of({key: ours[key] - theirs[key] for key in ours.keys() & theirs.keys()}))
 
 
+def subset_means(values: Values) -> dict[int, float]:
+    """The mean over the hearts of each subset by itself."""
+    subsets = sorted({subset for subset, _ in values})
+    return {one: float(np.nanmean([value for (subset, _), value in values.items() if subset == one])) for one in subsets}
+
+
 def table_of(values: Values) -> NDArray[np.float64]:
     """(subsets, hearts) of the finite values: all subsets that have any, and the hearts that all of these have."""
     known = {key: value for key, value in values.items() if np.isfinite(value)}

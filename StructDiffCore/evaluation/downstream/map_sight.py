@@ -26,11 +26,14 @@ class Sight:
     """Mean confidence where the evidence is gone."""
     sound: float
     """Mean confidence elsewhere."""
+    share: float
+    """Of the vessel voxels that lie in the picture, those that are lost."""
 
     def __str__(self) -> str:
         return (
             f"at {self.dose} % our map doubts lost vessel voxels with an AUROC of {self.auroc:.2f}: mean confidence "
-            f"{self.lost:.2f} where the evidence is gone, {self.sound:.2f} elsewhere ({self.pairs} pairs)"
+            f"{self.lost:.2f} where the evidence is gone ({100 * self.share:.0f} % of the vessel voxels in the picture), "
+            f"{self.sound:.2f} elsewhere ({self.pairs} pairs)"
         )
 
 
@@ -40,8 +43,10 @@ def sight(folders: Sequence[Path], dose: int) -> Sight | None:
     return Sight(dose, len(rows), *(float(n) for n in np.mean(rows, 0))) if rows else None
 
 
-def _row(folder: Path, dose: int) -> tuple[float, float, float] | None:
+def _row(folder: Path, dose: int) -> tuple[float, float, float, float] | None:
     vessels = np.isin(read_label_map(folder / "mask.nii.gz", CARDIAC).voxels, CARDIAC.thin_values)
     told, truth = (read_volume(folder / f"{name}-{dose}.nii.gz").voxels[vessels] for name in ("CAL", "truth"))
     lost = truth < 0.5
-    return (auroc(-told, lost), float(told[lost].mean()), float(told[~lost].mean())) if lost.any() and not lost.all() else None
+    if not lost.any() or lost.all():
+        return None
+    return auroc(-told, lost), float(told[lost].mean()), float(told[~lost].mean()), float(lost.mean())

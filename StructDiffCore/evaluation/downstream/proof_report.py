@@ -14,7 +14,7 @@ from StructDiffCore.io.atomic import write_text
 
 from .arms import Arm
 from .hearts_plan import STRUCTURES, HeartsPlan, generator
-from .hierarchy import NOTHING, Crossed, Values, crossed_interval, paired_difference
+from .hierarchy import NOTHING, Crossed, Values, crossed_interval, paired_difference, subset_means
 from .map_sight import sight
 from .testing import read_scores
 from .work import DONE
@@ -26,7 +26,8 @@ HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD
             (CHAMBERS, "Dice"), (CHAMBERS, "HD95 mm"))  # fmt: skip
 RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
           ("more real", "augmented"), ("more real", "synthetic"),
-          ("synthetic", "augmented"), ("synthetic", "warped"), ("synthetic", "SynthSeg"), ("synthetic", "renderer"),
+          ("synthetic", "synthetic @30"), ("synthetic", "augmented"),
+          ("synthetic", "warped"), ("synthetic", "SynthSeg"), ("synthetic", "renderer"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
@@ -44,6 +45,7 @@ QUESTIONS = (
     ("strong doubt", "synthetic", "after fine-tuning strong doubt alone helps where nothing was removed"),
     ("more real", "augmented", "the experiment can see pairs that help (as many more real cases against the augmentation)"),
     ("synthetic", "augmented", "synthetic pairs beat the strong augmentation"),
+    ("synthetic", "warped", "synthetic pairs beat MGM's warps of the real pair"),
     ("both", "augmented", "synthetic pairs and the augmentation together beat the augmentation alone"),
     ("synthetic", "SynthSeg", "synthetic pairs beat the SynthSeg-style arm"),
     ("synthetic", "renderer", "synthetic pairs beat the renderer"),
@@ -149,6 +151,7 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
         "weights_sha256": generator(plan.settings.model).sha256,
         "pilot": [asdict(one) for one in plan.pilot()] if not plan.settings.few else [],
         "arms": scores,
+        "coronary Dice by subset": {arm: subset_means(results.of_arm(arm, "coronaries", "Dice")) for arm in scores},
         "differences": [{**asdict(one), "interval": asdict(one.interval)} for one in differences],
         "verdicts": told,
         "map": [asdict(one) for one in sights],
@@ -158,8 +161,26 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
         out / "proof.md",
         "\n".join([*markdown(plan, results, differences), "", *(f"- {line}" for line in (*told, *sights))]) + "\n",
     )
+    write_text(out / "structures.md", "\n".join(structure_tables(results)) + "\n")
     draw_proof(results, out / "proof.png")
     return told
+
+
+def structure_tables(results: Results) -> list[str]:
+    """Lines of two tables: Dice of every structure, and the errors of all Betti numbers, the thick structures' mean."""
+    dice = [(structure, "Dice") for structure in STRUCTURES]
+    betti = [(structure, f"b{n} error") for structure in ("coronaries", CHAMBERS) for n in range(3)]
+    return [*_arms_table(results, dice), "", *_arms_table(results, betti)]
+
+
+def _arms_table(results: Results, columns: Sequence[tuple[str, str]]) -> list[str]:
+    """A row per arm: its words, its extent, and the interval of each (structure, score)."""
+    heads = [f"{structure}: {score}" for structure, score in columns]
+    lines = ["| arm | subsets x hearts | " + " | ".join(heads) + " |", "|---" * (2 + len(heads)) + "|"]
+    for arm in results.arms:
+        cells = [results.interval(arm.name, *which) for which in columns]
+        lines.append(f"| {arm.words} | {cells[0].subsets} x {cells[0].hearts} | " + " | ".join(map(str, cells)) + " |")
+    return lines
 
 
 def markdown(plan: HeartsPlan, results: Results, differences: Sequence[Difference]) -> list[str]:
@@ -168,11 +189,8 @@ def markdown(plan: HeartsPlan, results: Results, differences: Sequence[Differenc
     lines += ["Dose: share of the synthetic vessels' length that lost its image evidence and kept its label.", ""]
     if not plan.settings.few:
         lines += [f"Pilot, {one.cases} cases: coronary Dice {one.dice:.3f} ({one.tested} hearts)." for one in plan.pilot()] + [""]
+    lines += _arms_table(results, HEADLINE)
     heads = [f"{structure}: {score}" for structure, score in HEADLINE]
-    lines += ["| arm | subsets x hearts | " + " | ".join(heads) + " |", "|---" * (2 + len(heads)) + "|"]
-    for arm in results.arms:
-        cells = [results.interval(arm.name, *which) for which in HEADLINE]
-        lines.append(f"| {arm.words} | {cells[0].subsets} x {cells[0].hearts} | " + " | ".join(map(str, cells)) + " |")
     lines += ["", "| paired difference | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
     interval = {(one.arm, one.against, one.structure, one.score): one.interval for one in differences}
     for pair in dict.fromkeys((one.arm, one.against) for one in differences):
