@@ -47,6 +47,13 @@ def test_the_paper_map_has_entries():
     assert len(paper_map_entries()) >= 15
 
 
+def test_every_row_of_the_paper_map_stands_in_a_table_with_a_head():
+    lines = (ROOT / "Resources" / "Docs" / "PAPER_MAP.md").read_text(encoding="utf-8").splitlines()
+    heads = [n for n, line in enumerate(lines) if line.startswith("|") and not lines[n - 1].startswith("|")]
+    assert heads
+    assert all(set(lines[n + 1]) <= set("|-") for n in heads)
+
+
 @pytest.mark.parametrize(("path", "symbol"), paper_map_entries())
 def test_every_entry_of_the_paper_map_exists(path, symbol):
     module = importlib.import_module(path.removesuffix(".py").replace("/", "."))

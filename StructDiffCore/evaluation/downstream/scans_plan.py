@@ -2,8 +2,8 @@
 
 The few real pairs are the right or the left half of one scan (``ts_abdomen``), so that both halves show the same kinds of organ;
 synthetic volumes have warps of that half's mask as targets and the half itself as their template. The other half is never seen
-by a segmenter or as a template. The generator's own training had the whole scan as unlabelled texture (see the model card): what
-is new to it is the stranger (``ts_thorax_cta``), of whom the great vessels are tested. One patient each: plain numbers, no
+by a segmenter or as a template. The generator's own training had the whole scan, with its labels (see the model card): what is
+new to it is the stranger (``ts_thorax_cta``), of whom the great vessels are tested. One patient each: plain numbers, no
 intervals.
 """
 
