@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from StructDiffCore.domain import ImageMaskPair, LabelMap, StructDiffError, Volume
 from StructDiffCore.io.files import write_label_map, write_volume
@@ -45,6 +46,12 @@ def patient(
     raise StructDiffError(f"no held-out heart among the seeds {seed} to {seed + ATTEMPTS - 1}", "take another number")
 
 
+def tissue_of(number: int, spacing_mm: float = 0.8, voxels: int = 128) -> NDArray[np.uint8]:
+    """``Tissue`` values (i, j, k) under the scan of ``patient(number)``, as it is without a wish."""
+    heart = next(_hearts(FIRST_SEED + ATTEMPTS * number, spacing_mm))
+    return np.array(heart.tissue[_middle(heart.geometry.shape, voxels)])
+
+
 def _scanned(heart: Heart, rng: np.random.Generator, voxels: int) -> ImageMaskPair:
     look, streaked = _look(rng), rng.random() < STREAKED
     image = render(heart, look, rng).noisy
@@ -69,13 +76,17 @@ def _look(rng: np.random.Generator) -> Appearance:
 
 def _cut(pair: ImageMaskPair, voxels: int) -> ImageMaskPair:
     """The middle cube of a pair."""
-    shape = pair.geometry.shape
-    start = tuple((n - voxels) // 2 for n in shape)
-    if min(start) < 0:
-        raise StructDiffError(f"a patient of {voxels} voxels was asked for", f"choose at most {min(shape)}")
-    box, grid = tuple(slice(a, a + voxels) for a in start), pair.geometry.cropped(start, (voxels,) * 3)  # type: ignore[arg-type]
+    box = _middle(pair.geometry.shape, voxels)
+    grid = pair.geometry.cropped((box[0].start, box[1].start, box[2].start), (voxels,) * 3)
     mask = LabelMap(pair.mask.voxels[box].copy(), grid, pair.mask.scheme)
     return ImageMaskPair(Volume(pair.image.voxels[box].copy(), grid), mask)
+
+
+def _middle(shape: tuple[int, int, int], voxels: int) -> tuple[slice, slice, slice]:
+    if min(shape) < voxels:
+        raise StructDiffError(f"a patient of {voxels} voxels was asked for", f"choose at most {min(shape)}")
+    i, j, k = (slice((n - voxels) // 2, (n - voxels) // 2 + voxels) for n in shape)
+    return i, j, k
 
 
 def _hearts(seed: int, spacing_mm: float) -> Iterator[Heart]:

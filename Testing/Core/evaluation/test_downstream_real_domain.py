@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Volume
+from StructDiffCore.evaluation.downstream.far_errors import far_tissues
+from StructDiffCore.evaluation.downstream.far_errors import main as far_errors_main
 from StructDiffCore.evaluation.downstream.few_real import FewReal, starts_masks
-from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient
-from StructDiffCore.evaluation.downstream.streaks import MOST_SOURCES, with_streaks
+from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient, tissue_of
+from StructDiffCore.evaluation.downstream.streaks import with_streaks
 from StructDiffCore.phantom.domains import HELD_OUT
+from StructDiffCore.phantom.tissues import Tissue
 
 
 def looks(count=60):
@@ -36,7 +39,30 @@ def test_streaks_change_the_slices_of_the_calcium_alone_and_average_out_around_i
 def test_without_calcium_there_are_no_streaks():
     image = Volume(np.zeros((8, 8, 8), np.float32), Geometry((8, 8, 8)))
     assert with_streaks(image, np.zeros((8, 8, 8), bool), np.random.default_rng(0)) is image
-    assert MOST_SOURCES >= 1
+
+
+def test_a_find_is_far_beyond_four_voxels_from_every_label_and_counts_for_its_tissue():
+    labelled, found = np.zeros((2, 20, 9, 9), bool)
+    labelled[0:3, 4, 4] = True
+    found[0:10, 4, 4] = True
+    tissue = np.full(found.shape, Tissue.LUNG, np.uint8)
+    tissue[8:] = Tissue.BONE_CORTEX
+    assert far_tissues(found, labelled, tissue) == {"LUNG": 1, "BONE_CORTEX": 2}
+
+
+def test_far_errors_without_any_training_are_one_line(tmp_path, capsys):
+    (tmp_path / "proof.yaml").write_text("{few: 1, window: 64, spacing_mm: 1.5}")
+    assert far_errors_main([str(tmp_path / "proof.yaml"), "--out", str(tmp_path), "--hearts", "0"]) == 2
+    assert "run the proof first" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_tissues_lie_under_the_scan():
+    pair, tissue = patient(3, 1.5, 64), tissue_of(3, 1.5, 64)
+    assert tissue.shape == pair.geometry.shape
+    hu = [np.median(pair.image.voxels[tissue == kind]) for kind in (Tissue.LUNG, Tissue.MYOCARDIUM, Tissue.LV)]
+    assert hu == sorted(hu)
+    assert (pair.mask.voxels[tissue == Tissue.LV] == 3).mean() > 0.9
 
 
 @pytest.mark.slow
