@@ -22,13 +22,15 @@ from StructDiffCore.preprocess.sanity import check_hu
 from StructDiffCore.segmentation.fit import class_indices
 
 from .cases import PairFiles
-from .confidence import TrustFile, read_confidence, trust_file
+from .confidence import TrustFile, read_confidence, refuse_no_trust, trust_file
 from .settings import PretrainSettings
 from .trust_report import trust_by_class
 
 NOTE = "case.json"
 MOST_POSITIONS = 20_000
 """Voxels kept per class for centring crops on; more would not make the draw any finer."""
+BEYOND = -1.0
+"""Marks voxels of the new grid that the map does not reach."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,12 @@ def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: L
 
 
 def _trust(source: TrustFile, pair: ImageMaskPair, grid: Geometry, settings: PretrainSettings) -> NDArray[np.float16]:
-    """The pair's confidence at the network's voxel size; 0 beyond the map."""
+    """The pair's confidence at the network's voxel size; 1 beyond the map, where there is air for certain."""
     found = read_confidence(source, pair.geometry, settings.confidence.tolerance_hu, settings.confidence.full_trust_at)
-    around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=0.0, antialias=False).voxels
-    return np.clip(around, 0, 1).astype(np.float16)
+    around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=BEYOND, antialias=False).voxels
+    kept = np.clip(around, 0, 1).astype(np.float16)
+    refuse_no_trust(kept, source.path)
+    return np.where(around == BEYOND, np.float16(1), kept)
 
 
 def wanted_trust(files: PairFiles, settings: PretrainSettings) -> TrustFile | None:

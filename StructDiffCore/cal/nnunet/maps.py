@@ -20,7 +20,7 @@ from StructDiffCore.io.files import read_volume
 from StructDiffCore.io.integrity import refuse_missing
 
 from ..cases import PairFiles
-from ..confidence import TrustFile, read_confidence, trust_file
+from ..confidence import TrustFile, read_confidence, refuse_no_trust, trust_file
 from ..settings import ConfidenceSettings
 from .doubt import STEPS, Passage
 
@@ -97,7 +97,10 @@ class PreparedMaps:
         assert self.raw is not None, "a source is in nnUNet_raw"
         try:
             grid = read_volume(_files(self.raw, case).image).geometry
-            return passage.doubt(read_confidence(source, grid, self.settings.tolerance_hu, self.settings.full_trust_at).voxels)
+            known = read_confidence(source, grid, self.settings.tolerance_hu, self.settings.full_trust_at)
+            doubt = passage.doubt(known.voxels)
+            refuse_no_trust(STEPS - doubt, source.path)
+            return doubt
         except StructDiffError as error:
             raise StructDiffError(f"case {case}: {error.fact}", error.remedy, error.category) from None
 

@@ -161,6 +161,7 @@ def test_missing_maps_are_named_unless_they_are_trusted(raw):
         (np.full(GRID.shape, 1.25), GRID, r"\[0, 1\]"),
         (np.full(GRID.shape, -0.25), GRID, r"\[0, 1\]"),
         (np.zeros(GRID.shape), GRID, "0 everywhere"),
+        (np.full(GRID.shape, 1e-6), GRID, "0 everywhere"),
         (np.ones(GRID.shape), Geometry(GRID.shape, (1.0, 1.0, 1.0), (-9.0, 5.0, 0.0)), "another grid"),
         (np.ones((8, 9, 7)), Geometry((8, 9, 7)), "another grid"),
     ],
