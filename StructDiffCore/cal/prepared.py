@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, ImageMaskPair, LabelScheme, StructDiffError, Volume
 from StructDiffCore.io.integrity import naming, refuse_missing
+from StructDiffCore.io.schemes import identity_of
 from StructDiffCore.preprocess.grids import resample_labels, resample_volume
 from StructDiffCore.preprocess.sanity import check_hu
 from StructDiffCore.segmentation.fit import class_indices
@@ -73,7 +74,7 @@ class PreparedCase:
 def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> PreparedCase:
     """Read, check and resample one pair into ``place``, unless that was done already; refuses whatever is wrong with it."""
     trust = wanted_trust(files, settings) if weighted else None
-    return prepared_as(_key(files, settings, trust), files, place, settings, scheme, trust)
+    return prepared_as(_key(files, settings, scheme, trust), files, place, settings, scheme, trust)
 
 
 def prepared_as(
@@ -111,14 +112,15 @@ def learnt_values(settings: PretrainSettings, scheme: LabelScheme) -> tuple[int,
     return tuple(value for value in scheme.values if value in wanted and value not in settings.merged)
 
 
-def _key(files: PairFiles, settings: PretrainSettings, trust: TrustFile | None) -> str:
+def _key(files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, trust: TrustFile | None) -> str:
     """Changes whenever a file or what is made of it does."""
     stats = []
     for path in _read_files(files, trust):
         refuse_missing(path)
         stats.append((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns))
     content = settings.as_dict()
-    ways = {name: content[name] for name in ("scheme", "labels", "merged", "spacing_mm", "confidence")}
+    ways = {name: content[name] for name in ("labels", "merged", "spacing_mm", "confidence")}
+    ways["scheme"] = identity_of(scheme, settings.scheme)
     return hashlib.sha256(json.dumps([stats, ways, trust is not None, files.id]).encode()).hexdigest()[:16]
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,9 @@ from StructDiffCore.cal.log import LOG
 from StructDiffCore.cal.run import CHECKPOINT, learning_rate_at
 from StructDiffCore.cal.settings import PretrainSettings, StageSettings
 from StructDiffCore.cli.main import main
-from StructDiffCore.domain import LabelMap, StructDiffError
+from StructDiffCore.domain import Label, LabelMap, LabelScheme, StructDiffError
 from StructDiffCore.io.files import read_label_map, write_label_map
+from StructDiffCore.io.schemes import save_scheme
 from StructDiffCore.measures.overlap import dice
 from StructDiffCore.segmentation import fit
 from StructDiffCore.segmentation.networks import NETWORKS
@@ -140,6 +142,32 @@ def test_the_cancel_file_stops_with_exit_3_and_resume_goes_on(
     (tmp_path / "run/cancel").unlink()
     assert main([*command, "--resume"]) == 0
     same_tensors(tmp_path / "run/last.safetensors", a_run[0] / "last.safetensors")
+
+
+def swapped() -> LabelScheme:
+    """The toy's labels, each with the other's meaning."""
+    block, rod = SCHEME.labels
+    return LabelScheme("toy", (replace(rod, value=block.value), replace(block, value=rod.value)))
+
+
+def widened() -> LabelScheme:
+    """A third label, which no pair shows."""
+    return LabelScheme("toy", (*SCHEME.labels, Label(7, "plate")))
+
+
+@pytest.mark.parametrize("other", [swapped(), widened()], ids=["swapped", "widened"])
+def test_a_scheme_that_says_something_else_under_its_name_cannot_continue_a_run(tmp_path: Path, other, capsys) -> None:
+    write_scene(tmp_path)
+    config = write_config(tmp_path, absent="allow")
+    run(config, tmp_path / "run", 2)
+    weights = (tmp_path / "run" / CHECKPOINT / NAME).read_bytes()
+    before = {path.name for path in (tmp_path / "run/prepared").iterdir()}
+    save_scheme(other, tmp_path / "scheme.json")
+    assert main(["pretrain", str(config), "--device", "cpu", "--out", str(tmp_path / "run"), "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "belongs to a run with other settings (scheme)" in line
+    assert (tmp_path / "run" / CHECKPOINT / NAME).read_bytes() == weights
+    assert before.isdisjoint(path.name for path in (tmp_path / "run/prepared").iterdir())
 
 
 def test_a_folder_with_a_run_is_refused_unless_resumed(a_scene: Path, a_run: tuple[Path, list[float]], capsys) -> None:
