@@ -10,7 +10,7 @@ from StructDiffCore.cal.nnunet.trainer import nnUNetTrainerStructDiff
 
 
 class FewSteps:
-    """Three epochs of two steps, each with its checkpoint; blur by the same algorithm every time, which it would else choose by the clock."""
+    """Three epochs of two steps, each with a checkpoint; blur by the same algorithm, which it would else choose by the clock."""
 
     def __init__(self, plans, configuration, fold, dataset_json, device=torch.device("cuda")):  # noqa: B008 - as nnU-Net asks
         super().__init__(plans, configuration, fold, dataset_json, device)
