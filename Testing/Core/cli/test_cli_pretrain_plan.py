@@ -150,6 +150,23 @@ def test_a_worker_that_dies_is_named_with_exit_code_1_and_resume_goes_on(folder,
 
 
 @pytest.mark.slow
+def test_two_processes_learn_from_the_pairs_that_the_first_has_made(folder, run, tmp_path):
+    """Both wait for them; losses and pairs are those of one process."""
+    stage = {"sources": ["plan.yaml"], "steps": 3, "learning_rate": 1e-3}
+    one, two = (write_config(folder, f"{count}.json", synthetic=stage, processes=count) for count in (1, 2))
+    running = process(two, tmp_path / "two")
+    told, words = running.communicate(timeout=500)
+    assert running.returncode == 0, words
+    assert told.count("SHA-256") == 1
+    code, _, words = run(command(one, tmp_path / "one"))
+    assert code == 0, words
+    assert sorted(losses(tmp_path / "two")) == [1, 2, 3]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    pairs = [{(pair["pair"], pair["digest"]) for pair in made(tmp_path / name)} for name in ("one", "two")]
+    assert pairs[0] == pairs[1]
+
+
+@pytest.mark.slow
 def test_a_plan_that_cannot_be_made_stops_with_the_workers_own_line(folder, scene, run, tmp_path):
     place = tmp_path / "scene"
     shutil.copytree(folder, place)
