@@ -118,10 +118,15 @@ def _key(files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, trus
     for path in _read_files(files, trust):
         refuse_missing(path)
         stats.append((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns))
+    ways = preparation(settings, scheme)
+    return hashlib.sha256(json.dumps([stats, ways, trust is not None, files.id]).encode()).hexdigest()[:16]
+
+
+def preparation(settings: PretrainSettings, scheme: LabelScheme) -> dict[str, Any]:
+    """How pairs are prepared, JSON-able: what is made of the same files changes with it."""
     content = settings.as_dict()
     ways = {name: content[name] for name in ("labels", "merged", "spacing_mm", "confidence")}
-    ways["scheme"] = identity_of(scheme, settings.scheme)
-    return hashlib.sha256(json.dumps([stats, ways, trust is not None, files.id]).encode()).hexdigest()[:16]
+    return {**ways, "scheme": identity_of(scheme, settings.scheme)}
 
 
 def _read_files(files: PairFiles, trust: TrustFile | None) -> tuple[Path, ...]:

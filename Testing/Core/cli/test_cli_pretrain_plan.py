@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -17,11 +18,14 @@ import pytest
 import torch
 from cli_scene import COARSE, body
 
+from StructDiffCore.cal.data import listed
+from StructDiffCore.cal.pair_record import PairRecord
+from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.config.messages import Job
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
 from StructDiffCore.io.files import write_label_map
 from StructDiffCore.pipelines import pair_worker
-from StructDiffCore.pipelines.pair_process import MADE
+from StructDiffCore.pipelines.pair_process import MADE, made_pairs
 from StructDiffCore.systems.tensor_file import read_tensors
 
 MOST = 6
@@ -147,6 +151,24 @@ def test_a_worker_that_dies_is_named_with_exit_code_1_and_resume_goes_on(folder,
     _, words = again.communicate(timeout=400)
     assert again.returncode == 0, words
     assert losses(out) == losses(whole[0])
+
+
+def test_pairs_made_for_other_labels_are_cleared_unless_a_checkpoint_is_there_to_object(folder, tmp_path):
+    settings = PretrainSettings.read(folder / "cal.json")
+    place = tmp_path / MADE
+
+    def begin(settings, begun=False):
+        made_pairs(listed(settings, folder), settings, folder, tmp_path, "cpu", begun)
+        return (place / "pair-000000").is_dir()
+
+    begin(settings)
+    (place / "pair-000000").mkdir()
+    PairRecord(place).append(0, {"bytes": 7})
+    assert begin(settings)
+    others = replace(settings, labels=(1, 3))
+    assert begin(others, begun=True)
+    assert not begin(others)
+    assert PairRecord(place).read() == {}
 
 
 @pytest.mark.slow
