@@ -34,7 +34,7 @@ class PairFiles:
     confidence: Path | None = None
     """The generator's standard deviation in HU."""
     patient: str = ""
-    """Whose scan it is; pairs of one patient never stand on both sides of a split."""
+    """Whose scan it is; pairs of one patient never stand on both sides of a split. Where nobody has told, the image's name."""
     parents: tuple[str, ...] = ()
     """Digests of the template and the mask that a synthetic pair was made from."""
     calibrated: Path | None = None
@@ -45,6 +45,11 @@ class PairFiles:
         """Image and masks."""
         masks = (self.mask,) if isinstance(self.mask, Path) else tuple(file.path for file in self.mask.masks)
         return (self.image, *masks)
+
+    @property
+    def patient_is_guessed(self) -> bool:
+        """Whether the image's name stands in for the patient's."""
+        return bool(self.patient) and self.patient == self.id
 
     @property
     def group(self) -> str:
@@ -117,7 +122,8 @@ def _there(folder: Path, name: Any) -> Path | None:
 def _listed(path: Path, section: str) -> list[PairFiles]:
     """A list as MSD and MONAI write it: {"training": [{"image", "label", and optionally the keys below}]}.
 
-    "confidence": a map in [0, 1]; "deviation_hu": a standard deviation; "patient"; "template" and "mask_id" of a synthetic pair.
+    "confidence": a map in [0, 1]; "deviation_hu": a standard deviation; "patient" (else the image's name stands for it: images
+    of one name are taken for one patient's); "template" and "mask_id" of a synthetic pair.
     Where confidence.kind is deviation_hu and an entry has no "deviation_hu", its "confidence" is taken for one.
     """
     with naming(path):

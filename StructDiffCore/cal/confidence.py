@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erf
 
 from StructDiffCore.domain import ConfidenceMap, Geometry, StructDiffError, Volume
@@ -63,6 +64,13 @@ def with_full_trust(confidence: ConfidenceMap, at: float) -> ConfidenceMap:
     return ConfidenceMap(np.minimum(confidence.voxels / np.float32(at), np.float32(1)), confidence.geometry)
 
 
+def refuse_no_trust(values: NDArray[np.number], path: Path) -> None:
+    """Refuse confidences that are 0 everywhere, as read or as they are kept: too small ones vanish in coarser numbers."""
+    if not values.any():
+        with naming(path):
+            raise StructDiffError("the confidence map is 0 everywhere: nothing in this pair is trusted", "leave the case out")
+
+
 def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float, full_trust_at: float = 1.0) -> ConfidenceMap:
     """The map of a pair on ``grid``; refuses another grid, NaN, values out of range and a map that trusts nothing."""
     path = source.path
@@ -77,6 +85,5 @@ def read_confidence(source: TrustFile, grid: Geometry, tolerance_hu: float, full
             found = confidence_of_deviation(content, tolerance_hu)
         else:
             found = ConfidenceMap(content.voxels, content.geometry)
-        if not found.voxels.any():
-            raise StructDiffError("the confidence map is 0 everywhere: nothing in this pair is trusted", "leave the case out")
+        refuse_no_trust(found.voxels, path)
         return with_full_trust(found, full_trust_at)

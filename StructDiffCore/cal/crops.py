@@ -46,7 +46,7 @@ class CropStream:
             yield self._batch([self.crop(step * self.settings.batch + number) for number in numbers], step)
 
     def crop(self, sample: int) -> tuple[NDArray, NDArray[np.uint8], NDArray[np.float16]]:
-        """Image in HU, class numbers and confidences of one crop; what lies outside the scan is air that nobody trusts."""
+        """Image in HU, class numbers and confidences of one crop; what lies outside the scan is air for certain."""
         rng = self._generator(sample)
         number = self._drawn(sample, rng)
         case = self.cases[number] if number >= 0 or self.made is None else self.made.case(-1 - number)
@@ -60,7 +60,7 @@ class CropStream:
         image = _filled(case.image[box], edge, AIR_HU)
         if self.settings.augment:
             image = augmented_picture(image, int(rng.integers(2**31)))
-        return image, _filled(case.classes[box], edge, 0), _filled(known, edge, 0)
+        return image, _filled(case.classes[box], edge, 0), _filled(known, edge, 1)
 
     def made_pair(self, sample: int) -> int | None:
         """The made pair that a crop comes from; None where it comes from ``cases``. Reads nothing."""

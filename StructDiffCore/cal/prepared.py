@@ -17,18 +17,21 @@ from numpy.typing import NDArray
 
 from StructDiffCore.domain import Geometry, ImageMaskPair, LabelScheme, StructDiffError, Volume
 from StructDiffCore.io.integrity import naming, refuse_missing
+from StructDiffCore.io.schemes import identity_of
 from StructDiffCore.preprocess.grids import resample_labels, resample_volume
 from StructDiffCore.preprocess.sanity import check_hu
 from StructDiffCore.segmentation.fit import class_indices
 
 from .cases import PairFiles
-from .confidence import TrustFile, read_confidence, trust_file
+from .confidence import TrustFile, read_confidence, refuse_no_trust, trust_file
 from .settings import PretrainSettings
 from .trust_report import trust_by_class
 
 NOTE = "case.json"
 MOST_POSITIONS = 20_000
 """Voxels kept per class for centring crops on; more would not make the draw any finer."""
+BEYOND = -1.0
+"""Marks voxels of the new grid that the map does not reach."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class PreparedCase:
 def prepared(files: PairFiles, place: Path, settings: PretrainSettings, scheme: LabelScheme, weighted: bool) -> PreparedCase:
     """Read, check and resample one pair into ``place``, unless that was done already; refuses whatever is wrong with it."""
     trust = wanted_trust(files, settings) if weighted else None
-    return prepared_as(_key(files, settings, trust), files, place, settings, scheme, trust)
+    return prepared_as(_key(files, settings, scheme, trust), files, place, settings, scheme, trust)
 
 
 def prepared_as(
@@ -109,15 +112,21 @@ def learnt_values(settings: PretrainSettings, scheme: LabelScheme) -> tuple[int,
     return tuple(value for value in scheme.values if value in wanted and value not in settings.merged)
 
 
-def _key(files: PairFiles, settings: PretrainSettings, trust: TrustFile | None) -> str:
+def _key(files: PairFiles, settings: PretrainSettings, scheme: LabelScheme, trust: TrustFile | None) -> str:
     """Changes whenever a file or what is made of it does."""
     stats = []
     for path in _read_files(files, trust):
         refuse_missing(path)
         stats.append((str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns))
-    content = settings.as_dict()
-    ways = {name: content[name] for name in ("scheme", "labels", "merged", "spacing_mm", "confidence")}
+    ways = preparation(settings, scheme)
     return hashlib.sha256(json.dumps([stats, ways, trust is not None, files.id]).encode()).hexdigest()[:16]
+
+
+def preparation(settings: PretrainSettings, scheme: LabelScheme) -> dict[str, Any]:
+    """How pairs are prepared, JSON-able: what is made of the same files changes with it."""
+    content = settings.as_dict()
+    ways = {name: content[name] for name in ("labels", "merged", "spacing_mm", "confidence")}
+    return {**ways, "scheme": identity_of(scheme, settings.scheme)}
 
 
 def _read_files(files: PairFiles, trust: TrustFile | None) -> tuple[Path, ...]:
@@ -147,10 +156,12 @@ def _write(folder: Path, files: PairFiles, settings: PretrainSettings, scheme: L
 
 
 def _trust(source: TrustFile, pair: ImageMaskPair, grid: Geometry, settings: PretrainSettings) -> NDArray[np.float16]:
-    """The pair's confidence at the network's voxel size; 0 beyond the map."""
+    """The pair's confidence at the network's voxel size; 1 beyond the map, where there is air for certain."""
     found = read_confidence(source, pair.geometry, settings.confidence.tolerance_hu, settings.confidence.full_trust_at)
-    around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=0.0, antialias=False).voxels
-    return np.clip(around, 0, 1).astype(np.float16)
+    around = resample_volume(Volume(found.voxels, found.geometry), grid, outside=BEYOND, antialias=False).voxels
+    kept = np.clip(around, 0, 1).astype(np.float16)
+    refuse_no_trust(kept, source.path)
+    return np.where(around == BEYOND, np.float16(1), kept)
 
 
 def wanted_trust(files: PairFiles, settings: PretrainSettings) -> TrustFile | None:

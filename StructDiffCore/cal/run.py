@@ -14,6 +14,7 @@ from torch import Tensor
 
 from StructDiffCore.domain import StructDiffError
 from StructDiffCore.io.atomic import write_text
+from StructDiffCore.io.schemes import identity_of
 from StructDiffCore.segmentation.fit import FitStep, Objective, class_weights, fit_steps
 from StructDiffCore.segmentation.segmenter import Segmenter
 from StructDiffCore.training.checkpoint import RunIdentity, TrainingState, resume, save_checkpoint
@@ -98,7 +99,8 @@ class Run:
     def __init__(self, settings: PretrainSettings, data: TrainingData, out: Path, device: TrainingDevice) -> None:
         self.settings, self.data, self.out, self.device = settings, data, out, device
         self.segmenter, self.state = fresh_state(settings, data)
-        self.identity = RunIdentity(settings.as_dict(), data.hash)
+        meaning = {"scheme": identity_of(data.scheme, settings.scheme)}
+        self.identity = RunIdentity({**settings.as_dict(), **meaning}, data.hash)
         self.files = WeightsFiles(out)
         self.judged = Segmenter(self.segmenter.settings, data.scheme)
         self.thin = tuple(n for n, label in enumerate(data.scheme.labels, start=1) if label.thin)

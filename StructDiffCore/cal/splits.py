@@ -10,14 +10,17 @@ from StructDiffCore.training.seeds import seed_of
 from .cases import PairFiles
 from .prepared import PreparedCase
 
+TELL_PATIENTS = 'give "patient" with each pair in a data list: images of one name are taken for one patient\'s'
+
 
 def held_out(pairs: Sequence[PairFiles], folds: int, fold: int, seed: int) -> tuple[list[PairFiles], list[PairFiles]]:
     """(learning, held out): the patients in an order that the seed draws, dealt to the folds in turn."""
     groups = sorted({pair.group for pair in pairs}, key=lambda group: seed_of(seed, "fold", group))
     if len(groups) < folds:
+        hint = f"; {TELL_PATIENTS}" if len(pairs) >= folds and any(pair.patient_is_guessed for pair in pairs) else ""
         raise StructDiffError(
             f"{len(groups)} patients (or templates) cannot be split into {folds} folds",
-            "lower folds, add cases, or name validation sources",
+            f"lower folds, add cases, or name validation sources{hint}",
         )
     out = {group for rank, group in enumerate(groups) if rank % folds == fold}
     return [pair for pair in pairs if pair.group not in out], [pair for pair in pairs if pair.group in out]
@@ -28,10 +31,10 @@ def refuse_shared_patients(learning: Sequence[PairFiles], validation: Sequence[P
     patients = {pair.patient: pair for pair in learning if pair.patient}
     images = {pair.image.resolve(): pair for pair in learning}
     for pair in validation:
-        if pair.patient and pair.patient in patients:
-            raise _leak(f"patient {pair.patient}", patients[pair.patient], pair)
         if pair.image.resolve() in images:
             raise _leak(f"the image {pair.image.name}", images[pair.image.resolve()], pair)
+        if pair.patient and pair.patient in patients:
+            raise _shared(patients[pair.patient], pair)
 
 
 def refuse_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedCase]) -> None:
@@ -56,6 +59,16 @@ def without_kin(learning: Sequence[PreparedCase], validation: Sequence[PreparedC
     """The learning cases without the synthetic children of held-out ones, which a fold takes with it."""
     known = {name for case in validation for name in case.kin}
     return [case for case in learning if not (case.files.parents and case.kin & known)]
+
+
+def _shared(learning: PairFiles, validation: PairFiles) -> StructDiffError:
+    """One patient on both sides, or two images of one name of which nobody has told whose they are."""
+    if not (learning.patient_is_guessed and validation.patient_is_guessed):
+        return _leak(f"patient {learning.patient}", learning, validation)
+    return StructDiffError(
+        f"{learning.image} and {validation.image} stand on both sides of the split under one name: they pass for one patient's",
+        f"keep them on one side, or, if they are not, {TELL_PATIENTS}",
+    )
 
 
 def _leak(what: str, learning: PairFiles, validation: PairFiles) -> StructDiffError:

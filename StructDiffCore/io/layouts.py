@@ -119,7 +119,7 @@ def _structures(folder: Path) -> list[MaskFile]:
 def _nnunet(folder: Path) -> list[Case]:
     """imagesTr/CASE_0000.nii.gz, labelsTr/CASE.nii.gz and the names in dataset.json."""
     description = _description(folder)
-    ending = str(description.get("file_ending", ".nii.gz"))
+    ending = _ending(description, folder)
     names = {_number(value): str(name) for name, value in _labels(description, folder).items()}
     images = sorted((folder / "imagesTr").glob(f"*_0000{ending}"))
     pairs = [(i, folder / "labelsTr" / (i.name.removesuffix(f"_0000{ending}") + ending)) for i in images]
@@ -163,6 +163,14 @@ def _labels(description: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     if not isinstance(labels, Mapping) or not labels:
         raise StructDiffError(f"{folder / 'dataset.json'} names no labels", 'give "labels"')
     return labels
+
+
+def _ending(description: Mapping[str, Any], folder: Path) -> str:
+    """What image names end in; refused where it leads to another folder."""
+    ending = str(description.get("file_ending", ".nii.gz"))
+    if "/" in ending or "\\" in ending:
+        raise StructDiffError(f"{folder / 'dataset.json'} gives the file ending '{ending}'", "give one such as .nii.gz")
+    return ending
 
 
 def _number(value: Any) -> int:

@@ -1,4 +1,9 @@
-"""Paths that come from files (manifests, plans, data-set lists) stay inside their folder."""
+"""Whose paths are believed (ADR 14).
+
+Settings files, plans and data lists are written by the person who runs the command: as arguments do, they may name any file to
+*read*. What travels with data (manifests, dataset.json, splits) was written by others: its paths stay inside their folder.
+Nothing that a file says moves what is *written* out of the folder that the command was given.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,21 @@ def safe_path(folder: str | Path, name: str) -> Path:
         raise StructDiffError(f"{name!r} is not a file name", f"name a file inside {root}")
     portable = name.replace("\\", "/")
     inside = (root / portable).resolve()
-    absolute = Path(portable).is_absolute() or bool(PureWindowsPath(name).drive)
-    if absolute or inside == root or not inside.is_relative_to(root):
-        raise StructDiffError(f"the path '{name}' leaves its folder {root}", "use names relative to that folder")
+    if Path(portable).is_absolute() or PureWindowsPath(name).drive or _is_outside(root, inside):
+        raise _leaves(name, root)
     return inside
+
+
+def refuse_outside(folder: str | Path, path: Path) -> None:
+    """Refuse a path that, links resolved, does not lie inside the folder."""
+    root = Path(folder).resolve()
+    if _is_outside(root, path.resolve()):
+        raise _leaves(str(path), root)
+
+
+def _is_outside(root: Path, found: Path) -> bool:
+    return found == root or not found.is_relative_to(root)
+
+
+def _leaves(name: str, root: Path) -> StructDiffError:
+    return StructDiffError(f"the path '{name}' leaves its folder {root}", "use names relative to that folder")

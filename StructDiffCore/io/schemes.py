@@ -42,13 +42,23 @@ def load_scheme(name_or_path: str | Path) -> LabelScheme:
 
 def save_scheme(scheme: LabelScheme, path: str | Path) -> None:
     """Write a scheme as JSON or YAML, by the file's ending; atomic."""
-    content = json.loads(json.dumps(asdict(scheme)))
+    content = content_of(scheme)
     if str(path).lower().endswith((".yaml", ".yml")):
         import yaml
 
         write_text(path, yaml.safe_dump(content, sort_keys=False))
     else:
         write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def content_of(scheme: LabelScheme) -> dict[str, Any]:
+    """What a file of the scheme says, JSON-able."""
+    return json.loads(json.dumps(asdict(scheme)))
+
+
+def identity_of(scheme: LabelScheme, name_or_path: str) -> Any:
+    """What tells the scheme from others: a shipped one's name; the content of a file, which may change under its name."""
+    return name_or_path if name_or_path in SHIPPED else content_of(scheme)
 
 
 def scheme_from(content: Any) -> LabelScheme:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ import StructDiffCore
 from StructDiffCore.cal.data import Listed
 from StructDiffCore.cal.made_pairs import MadePairs
 from StructDiffCore.cal.pair_plan import PairPlan
+from StructDiffCore.cal.prepared import preparation
 from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.config.messages import Job
 from StructDiffCore.domain import StructDiffError
@@ -28,6 +30,8 @@ from .pair_maker import clear_partials
 MADE = "made"
 """Folder of a run that holds the cache."""
 JOB, WORDS = "job.json", "worker.log"
+KEY = "key.json"
+"""What the pairs in the cache are made by."""
 MODULE = "StructDiffCore.pipelines.pair_worker"
 PATIENCE_S = 10.0
 
@@ -113,15 +117,33 @@ class PairProcess:
         return {"event": "failed", "message": message, "remedy": remedy, "category": "internal"}
 
 
-def made_pairs(found: Listed, settings: PretrainSettings, base: Path, out: Path, device: str) -> MadePairs | None:
-    """The cache of the pairs that the plans of a run ask for; None without plans. Refuses what synthesize would refuse."""
+def made_pairs(
+    found: Listed, settings: PretrainSettings, base: Path, out: Path, device: str, begun: bool = False
+) -> MadePairs | None:
+    """The cache of the pairs that the plans of a run ask for; None without plans. Refuses what synthesize would refuse.
+
+    ``begun``: the run has a checkpoint, which is held against settings and plans before anything is taken from the cache. Without
+    one, pairs that were made by other plans, for other labels or at another voxel size are cleared here.
+    """
     if not found.plans:
         return None
     folder = out / MADE
     folder.mkdir(parents=True, exist_ok=True)
+    identity = _identity(found.plans, device)
+    if not begun:
+        _clear_others(folder, json.dumps([identity, preparation(settings, found.scheme)]))
     inputs = {"base": str(base.absolute()), "plans": [str(plan.path.absolute()) for plan in found.plans]}
     job = Job("pairs", inputs, settings.as_dict(), str(folder.absolute()), device=device)
-    return MadePairs(folder, settings.cache, _identity(found.plans, device), _kin(found.plans), lambda: PairProcess(job))
+    return MadePairs(folder, settings.cache, identity, _kin(found.plans), lambda: PairProcess(job))
+
+
+def _clear_others(folder: Path, key: str) -> None:
+    """Empty a cache that was begun under another key."""
+    path = folder / KEY
+    if not path.is_file() or path.read_text(encoding="utf-8") != key:
+        shutil.rmtree(folder)
+        folder.mkdir()
+        write_text(path, key)
 
 
 def _identity(plans: Sequence[PairPlan], device: str) -> str:

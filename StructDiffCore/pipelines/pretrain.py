@@ -31,9 +31,9 @@ def run(job: Job) -> Iterator[Event]:
     config, out = config_path(job), out_folder(job)
     settings = PretrainSettings.read(config)
     chosen_device(job.device)
-    _refuse_overwriting(out, out / CHECKPOINT, bool(job.settings.get("resume")))
+    begun = _refuse_overwriting(out, out / CHECKPOINT, bool(job.settings.get("resume")))
     found = listed(settings, config.parent)
-    made = made_pairs(found, settings, config.parent, out, job.device)
+    made = made_pairs(found, settings, config.parent, out, job.device, begun)
     data = yield from _shown(read_pairs(settings, found, out, made), lambda: (out / CANCEL_FILE).exists())
     device = device_of(settings, job.device)
     with contextlib.closing(run_pretraining(settings, data, out, device)) as steps:  # type: ignore[type-var]
@@ -68,9 +68,12 @@ def _shown(steps: Iterator[Progress], cancelled: Callable[[], bool]) -> Generato
             )
 
 
-def _refuse_overwriting(out: Path, checkpoints: Path, resume: bool) -> None:
-    if checkpoints.is_dir() and any(checkpoints.iterdir()) and not resume:
+def _refuse_overwriting(out: Path, checkpoints: Path, resume: bool) -> bool:
+    """Whether there is a run to go on with."""
+    begun = checkpoints.is_dir() and any(checkpoints.iterdir())
+    if begun and not resume:
         raise StructDiffError(f"{out} holds a run already", "add --resume to go on with it, or choose another --out")
+    return begun
 
 
 def _told(files: WeightsFiles, notes: Sequence[str]) -> dict[str, Any]:

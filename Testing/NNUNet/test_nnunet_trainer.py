@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,15 @@ import blosc2
 import cpu_torchvision  # noqa: F401 - before anything imports torchvision
 import numpy as np
 import torch
-from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 from scipy.ndimage import binary_erosion, center_of_mass
 from tiny_dataset import EMPTY, NAMES, SPACINGS, Places, a_pair, doubted_box, make_tiny, planned, set_confidence
 
 from StructDiffCore.cal.nnunet.doubt import STEPS
+from StructDiffCore.cal.nnunet.trainer import nnUNetTrainerStructDiff
+from StructDiffCore.domain import Volume
+from StructDiffCore.io.files import read_volume, write_float_volume
 
 TRAIN = "nnunetv2.run.run_training:run_training_entry"
 PREDICT = "nnunetv2.inference.predict_from_raw_data:predict_entry_point"
@@ -63,7 +67,7 @@ def test_nnunets_commands_train_and_predict(places, capsys):
     """nnUNetv2_train -tr and nnUNetv2_predict; the checkpoint has the weights of a plain one."""
     places.command(TRAIN, "101", "3d_fullres", "0", "-tr", OURS, "-device", "cpu")
     assert "confidence of 3 training cases: mean 0." in capsys.readouterr().out
-    fold = places.base / "results" / places.raw.name / f"{OURS}__nnUNetPlans__3d_fullres" / "fold_0"
+    fold = result_folder(places, OURS, "0")
     assert (fold / "validation" / "summary.json").is_file()
     checkpoint = torch.load(fold / "checkpoint_final.pth", weights_only=False)
     assert set(checkpoint["network_weights"]) == set(a_trainer(PLAIN).network.state_dict())
@@ -71,6 +75,53 @@ def test_nnunets_commands_train_and_predict(places, capsys):
     where = ("-i", str(places.raw / "imagesTr"), "-o", str(out), "-d", "101", "-c", "3d_fullres", "-f", "0", "-tr", OURS)
     places.command(PREDICT, *where, "-device", "cpu", "-npp", "0", "-nps", "0", "--disable_tta", "-step_size", "1")
     assert {path.name for path in out.glob("*.nii.gz")} == {f"{name}.nii.gz" for name in NAMES}
+
+
+def trained(places: Places, name: str, fold: str, *more: str) -> dict:
+    """nnUNetv2_train to the end: what the last checkpoint holds."""
+    places.command(TRAIN, "101", "3d_fullres", fold, "-tr", name, "-device", "cpu", *more)
+    return torch.load(result_folder(places, name, fold) / "checkpoint_final.pth", weights_only=False)
+
+
+def result_folder(places: Places, name: str, fold: str) -> Path:
+    return places.base / "results" / places.raw.name / f"{name}__nnUNetPlans__3d_fullres" / f"fold_{fold}"
+
+
+def test_plain_nnunet_starts_from_our_weights(places, capsys):
+    """-pretrained_weights, the fine-tuning after ours: all but the segmentation layers, which nnU-Net never takes over."""
+    pretrained = trained(places, OURS, "0")["network_weights"]
+    weights = result_folder(places, OURS, "0") / "checkpoint_final.pth"
+    trainer = a_trainer(PLAIN, fold=1)
+    maybe_load_checkpoint(trainer, False, False, str(weights))
+    started = trainer.network.state_dict()
+    taken = {name for name in started if ".seg_layers." not in name}
+    assert all(torch.equal(started[name], pretrained[name]) for name in taken)
+    capsys.readouterr()
+    tuned = trained(places, PLAIN, "1", "-pretrained_weights", str(weights))["network_weights"]
+    assert "Loading pretrained weights from file" in capsys.readouterr().out
+    assert not same(tuned, pretrained)
+
+
+def test_a_training_that_was_stopped_goes_on_where_it_was(places, monkeypatch, capsys):
+    """--c: the epochs that are left, at the rho that is due then."""
+    seen = []
+    begin = nnUNetTrainerStructDiff.on_train_epoch_start
+
+    def stopping(trainer) -> None:
+        begin(trainer)
+        if len(seen) == 2:
+            seen.append("stopped")
+            raise KeyboardInterrupt
+        seen.append((trainer.current_epoch, trainer.trusting.rho))
+
+    monkeypatch.setattr(nnUNetTrainerStructDiff, "on_train_epoch_start", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        trained(places, OURS, "0")
+    assert not (result_folder(places, OURS, "0") / "checkpoint_final.pth").exists()
+    final = trained(places, OURS, "0", "--c")
+    assert seen == [(0, 0.0), (1, 1.0), "stopped", (2, 1.0)]
+    assert final["current_epoch"] == 3
+    assert final["trainer_name"] == OURS
 
 
 @pytest.mark.parametrize("configuration", ["3d_fullres", "2d"])
@@ -104,6 +155,26 @@ def test_confidence_1_leaves_a_training_bit_for_bit_as_it_was(places, configurat
     plain = weights_after_two_steps(PLAIN, 1.0, configuration)
     ours = weights_after_two_steps(OURS, 1.0, configuration)
     assert same(plain, ours)
+
+
+def test_a_level_of_full_trust_in_dataset_json_counts(places):
+    """Maps of 0.5 are trusted whole from 0.5 on, and count by half without that."""
+    for case in NAMES:
+        path = places.raw / "confidence_0_to_1Tr" / f"{case}.nii.gz"
+        whole = read_volume(path)
+        write_float_volume(Volume(np.full_like(whole.voxels, 0.5), whole.geometry), path)
+    for fields, doubt in (({"full_trust_at": 0.5}, 0), ({}, STEPS // 2)):
+        set_confidence(places.preprocessed, **fields)
+        a_trainer(OURS).get_tr_and_val_datasets()
+        assert all((stored(places, case) == doubt).all() for case in NAMES)
+
+
+def test_a_level_of_full_trust_out_of_range_ends_in_one_line(places, capsys):
+    set_confidence(places.preprocessed, full_trust_at=1.5)
+    with pytest.raises(SystemExit) as stop:
+        a_trainer(OURS)
+    assert stop.value.code == 2
+    assert "structdiff: confidence.full_trust_at is 1.5" in capsys.readouterr().err
 
 
 def test_at_rho_0_every_map_leaves_a_training_as_it_was(places):

@@ -18,9 +18,10 @@ from StructDiffCore.io.atomic import write_text
 from StructDiffCore.io.dataset_forms import FORMS
 from StructDiffCore.io.files import read_volume
 from StructDiffCore.io.integrity import refuse_missing
+from StructDiffCore.io.safe_paths import refuse_outside, safe_path
 
 from ..cases import PairFiles
-from ..confidence import TrustFile, read_confidence, trust_file
+from ..confidence import FILE_KIND, TrustFile, read_confidence, refuse_no_trust, trust_file
 from ..settings import ConfidenceSettings
 from .doubt import STEPS, Passage
 
@@ -56,6 +57,8 @@ class PreparedMaps:
 
         Returns what a person should know.
         """
+        for case in cases:
+            safe_path(self.place, case)
         sources = self._sources(cases)
         self.place.mkdir(parents=True, exist_ok=True)
         notes = [self._prepared(case, source, passage(case), save) for case, source in sources.items()]
@@ -69,7 +72,7 @@ class PreparedMaps:
             if lost:
                 raise StructDiffError(f"no confidence map is prepared for {_some(lost)}", "set nnUNet_raw for the first start")
             return dict.fromkeys(cases)
-        found = {case: trust_file(_files(self.raw, case), self.settings.kind) for case in cases}
+        found = {case: self._source(self.raw, case) for case in cases}
         lost = [case for case, source in found.items() if source is None or not source.path.is_file()]
         if lost and self.settings.missing == "refuse":
             raise StructDiffError(
@@ -77,6 +80,13 @@ class PreparedMaps:
                 f'add them, or set "{ENTRY}": {{"missing": "trust"}} in dataset.json',
             )
         return {case: None if case in lost else source for case, source in found.items()}
+
+    def _source(self, raw: Path, case: str) -> TrustFile | None:
+        """The map's file; one that dataset.json names stays inside the data set."""
+        source = trust_file(_files(raw, case), self.settings.kind)
+        if source is not None and self.settings.kind.startswith(FILE_KIND):
+            refuse_outside(raw, source.path)
+        return source
 
     def _prepared(self, case: str, source: TrustFile | None, passage: Passage, save: Save) -> dict[str, Any]:
         note, key = self._note(case), self._key(source, passage)
@@ -97,7 +107,10 @@ class PreparedMaps:
         assert self.raw is not None, "a source is in nnUNet_raw"
         try:
             grid = read_volume(_files(self.raw, case).image).geometry
-            return passage.doubt(read_confidence(source, grid, self.settings.tolerance_hu, self.settings.full_trust_at).voxels)
+            known = read_confidence(source, grid, self.settings.tolerance_hu, self.settings.full_trust_at)
+            doubt = passage.doubt(known.voxels)
+            refuse_no_trust(STEPS - doubt, source.path)
+            return doubt
         except StructDiffError as error:
             raise StructDiffError(f"case {case}: {error.fact}", error.remedy, error.category) from None
 

@@ -60,6 +60,11 @@ def map_of_zeros(folder: Path) -> None:
     confidence_file(folder, 0.0 * ones())
 
 
+def deviation_beyond_all_trust(folder: Path) -> None:
+    """A confidence of 4e-9, which is 0 in the half precision that is kept."""
+    confidence_file(folder, 1e10 * ones(), "deviation_hu")
+
+
 def map_missing_for_one_case(folder: Path) -> None:
     (folder / "samples/sample-002/confidence.nii.gz").unlink()
 
@@ -179,6 +184,7 @@ SPOILED: list[tuple[Callable[[Path], None], str]] = [
     (map_below_0, r"sample-000/confidence_0_to_1.nii.gz.*leaves \[0, 1\]"),
     (negative_deviation, "sample-000/confidence.nii.gz.*goes down to -3"),
     (map_of_zeros, "sample-000/confidence_0_to_1.nii.gz.*0 everywhere"),
+    (deviation_beyond_all_trust, "sample-000/confidence.nii.gz.*0 everywhere"),
     (unknown_kind_of_map, "confidence.kind is 'file:'.*file:NAME"),
     (full_trust_at_nothing, "full_trust_at is 0.0"),
     (named_map_missing, "sample-000/shuffled.nii.gz does not exist"),
@@ -277,20 +283,8 @@ def test_weights_and_options_that_do_not_fit_are_refused(
 def test_images_that_cannot_be_segmented_are_refused(a_scene: Path, weights: Path, tmp_path: Path, capsys) -> None:
     image = a_scene / "real/r0/image.nii.gz"
     assert predict(tmp_path / "nowhere.nii.gz", weights, tmp_path / "out") == 2
-    assert (
-        main(
-            [
-                "predict",
-                str(image),
-                str(a_scene / "real/r1/image.nii.gz"),
-                "--model",
-                str(weights),
-                "--out",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 2
-    )
+    other = str(a_scene / "real/r1/image.nii.gz")
+    assert main(["predict", str(image), other, "--model", str(weights), "--out", str(tmp_path / "out")]) == 2
     assert "would both become image" in capsys.readouterr().err
     write_pair(tmp_path / "unit", 3)
     sitk.WriteImage(image_of(np.abs(toy(0)[0]) / 600, GRID), str(tmp_path / "unit/image.nii.gz"))

@@ -161,6 +161,7 @@ def test_missing_maps_are_named_unless_they_are_trusted(raw):
         (np.full(GRID.shape, 1.25), GRID, r"\[0, 1\]"),
         (np.full(GRID.shape, -0.25), GRID, r"\[0, 1\]"),
         (np.zeros(GRID.shape), GRID, "0 everywhere"),
+        (np.full(GRID.shape, 1e-6), GRID, "0 everywhere"),
         (np.ones(GRID.shape), Geometry(GRID.shape, (1.0, 1.0, 1.0), (-9.0, 5.0, 0.0)), "another grid"),
         (np.ones((8, 9, 7)), Geometry((8, 9, 7)), "another grid"),
     ],
@@ -171,6 +172,28 @@ def test_a_bad_map_is_refused_in_the_name_of_its_case(raw, values, grid, words):
         prepare(raw, raw / "maps")
     assert "\n" not in str(refusal.value)
     assert not (raw / "maps" / "b.npy").exists()
+
+
+@pytest.mark.parametrize("name", ["../../secret-{id}.nii.gz", "{root}/secret-{id}.nii.gz"])
+def test_a_map_that_dataset_json_names_stays_in_the_data_set(raw, name):
+    """What travels with data names no file elsewhere, whether that is there or not."""
+    kind = "file:" + name.replace("{root}", str(raw.parent))
+    (raw / "mine").mkdir()
+    for case in CASES:
+        write_float_volume(Volume(np.full(GRID.shape, 0.5), GRID), raw.parent / f"secret-{case}.nii.gz")
+        write_float_volume(Volume(np.full(GRID.shape, 0.5), GRID), raw / "mine" / f"{case}.nii.gz")
+    with pytest.raises(StructDiffError, match="leaves its folder"):
+        prepare(raw, raw / "maps", kind=kind)
+    prepare(raw, raw / "maps", kind="file:../mine/{id}.nii.gz")
+    assert (np.load(raw / "maps" / "a.npy") == STEPS / 2).all()
+
+
+def test_a_case_whose_name_is_a_way_out_writes_nothing(raw):
+    """splits_final.json travels with preprocessed data."""
+    maps = PreparedMaps(raw, raw / "maps", ConfidenceSettings(missing="trust"))
+    with pytest.raises(StructDiffError, match="leaves its folder"):
+        maps.prepare(["a", "../../b"], a_passage, save)
+    assert not (raw / "maps").exists()
 
 
 def test_a_negative_standard_deviation_is_refused(raw):

@@ -9,23 +9,24 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from toy_pairs import GRID, SCHEME, returned, toy, write_config, write_sample, write_scene
+from toy_pairs import GRID, SCHEME, run, same_tensors, toy, write_config, write_sample, write_scene
 
-from StructDiffCore.cal.data import listed
 from StructDiffCore.cal.log import LOG
-from StructDiffCore.cal.run import CHECKPOINT, device_of, learning_rate_at, read_pairs, run_pretraining
+from StructDiffCore.cal.run import CHECKPOINT, learning_rate_at
 from StructDiffCore.cal.settings import PretrainSettings, StageSettings
 from StructDiffCore.cli.main import main
-from StructDiffCore.domain import LabelMap, StructDiffError
+from StructDiffCore.domain import Label, LabelMap, LabelScheme, StructDiffError
 from StructDiffCore.io.files import read_label_map, write_label_map
+from StructDiffCore.io.schemes import save_scheme
 from StructDiffCore.measures.overlap import dice
 from StructDiffCore.segmentation import fit
-from StructDiffCore.segmentation.networks import HALVINGS, NETWORKS
+from StructDiffCore.segmentation.networks import NETWORKS
 from StructDiffCore.segmentation.segmenter import Segmenter
 from StructDiffCore.systems.tensor_file import read_tensors
 from StructDiffCore.training.checkpoint import NAME
@@ -36,32 +37,9 @@ def a_scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_scene(tmp_path_factory.mktemp("cal")).parent
 
 
-def run(config: Path, out: Path, stop_after: int | None = None) -> list[float]:
-    """The losses of a run; stopped as a cancelled pipeline stops it."""
-    settings, losses = PretrainSettings.read(config), []
-    data = returned(read_pairs(settings, listed(settings, config.parent), out))
-    steps = run_pretraining(settings, data, out, device_of(settings, "cpu"))
-    for now in steps:
-        if now.loss is not None:
-            losses.append(now.loss)
-            if len(losses) == stop_after:
-                steps.close()
-                break
-    return losses
-
-
 def steps_in(log: Path) -> list[dict]:
     """The lines of steps; the others tell of a stage's pairs."""
     return [line for line in map(json.loads, log.read_text().splitlines()) if "loss" in line]
-
-
-def same_tensors(ours: Path, theirs: Path) -> None:
-    """Bit for bit; the random state apart, which nothing draws from."""
-    found, wanted = read_tensors(ours).tensors, read_tensors(theirs).tensors
-    assert set(found) == set(wanted)
-    for name, tensor in wanted.items():
-        if not name.startswith("random/"):
-            torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +144,32 @@ def test_the_cancel_file_stops_with_exit_3_and_resume_goes_on(
     same_tensors(tmp_path / "run/last.safetensors", a_run[0] / "last.safetensors")
 
 
+def swapped() -> LabelScheme:
+    """The toy's labels, each with the other's meaning."""
+    block, rod = SCHEME.labels
+    return LabelScheme("toy", (replace(rod, value=block.value), replace(block, value=rod.value)))
+
+
+def widened() -> LabelScheme:
+    """A third label, which no pair shows."""
+    return LabelScheme("toy", (*SCHEME.labels, Label(7, "plate")))
+
+
+@pytest.mark.parametrize("other", [swapped(), widened()], ids=["swapped", "widened"])
+def test_a_scheme_that_says_something_else_under_its_name_cannot_continue_a_run(tmp_path: Path, other, capsys) -> None:
+    write_scene(tmp_path)
+    config = write_config(tmp_path, absent="allow")
+    run(config, tmp_path / "run", 2)
+    weights = (tmp_path / "run" / CHECKPOINT / NAME).read_bytes()
+    before = {path.name for path in (tmp_path / "run/prepared").iterdir()}
+    save_scheme(other, tmp_path / "scheme.json")
+    assert main(["pretrain", str(config), "--device", "cpu", "--out", str(tmp_path / "run"), "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "belongs to a run with other settings (scheme)" in line
+    assert (tmp_path / "run" / CHECKPOINT / NAME).read_bytes() == weights
+    assert before.isdisjoint(path.name for path in (tmp_path / "run/prepared").iterdir())
+
+
 def test_a_folder_with_a_run_is_refused_unless_resumed(a_scene: Path, a_run: tuple[Path, list[float]], capsys) -> None:
     assert main(["pretrain", str(a_scene / "cal.json"), "--device", "cpu", "--out", str(a_run[0])]) == 2
     assert "holds a run already; add --resume" in capsys.readouterr().err
@@ -221,26 +225,6 @@ def test_where_labels_are_wrong_and_known_to_be_trust_finds_what_the_plain_loss_
         run(config, tmp_path / f"run-{use}")
         found[use] = json.loads((tmp_path / f"run-{use}/best.json").read_text())["validation"]["labels"]["block"]
     assert found[True] > found[False] + 0.15
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_halves_as_often_as_the_table_says(name: str) -> None:
-    seen: list[int] = []
-    network = NETWORKS[name](3)
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv3d):
-            module.register_forward_hook(lambda _module, _given, answer: seen.append(answer.shape[-1]))
-    with torch.inference_mode():
-        network.eval()(torch.zeros(1, 1, 32, 32, 32))
-    assert min(seen) == 32 >> HALVINGS[name]
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_gives_one_score_per_class_and_keeps_no_batch_statistics(name: str) -> None:
-    network = NETWORKS[name](3)
-    assert not any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in network.modules())
-    with torch.inference_mode():
-        assert network.eval()(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 3, 32, 32, 32)
 
 
 def test_the_rate_warms_up_and_falls_to_a_hundredth() -> None:

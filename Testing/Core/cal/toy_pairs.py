@@ -8,10 +8,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import torch
 
+from StructDiffCore.cal.data import listed
+from StructDiffCore.cal.run import device_of, read_pairs, run_pretraining
+from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.domain import Geometry, Label, LabelMap, LabelScheme, Volume
 from StructDiffCore.io.files import write_float_volume, write_label_map, write_volume
 from StructDiffCore.io.schemes import save_scheme
+from StructDiffCore.systems.tensor_file import read_tensors
 
 T = TypeVar("T")
 SCHEME = LabelScheme("toy", (Label(2, "block"), Label(5, "rod", thin=True)))
@@ -102,3 +107,26 @@ def write_config(folder: Path, name: str = "cal.json", **changes: object) -> Pat
     }
     (folder / name).write_text(json.dumps(settings))
     return folder / name
+
+
+def run(config: Path, out: Path, stop_after: int | None = None) -> list[float]:
+    """The losses of a run; stopped as a cancelled pipeline stops it."""
+    settings, losses = PretrainSettings.read(config), []
+    data = returned(read_pairs(settings, listed(settings, config.parent), out))
+    steps = run_pretraining(settings, data, out, device_of(settings, "cpu"))
+    for now in steps:
+        if now.loss is not None:
+            losses.append(now.loss)
+            if len(losses) == stop_after:
+                steps.close()
+                break
+    return losses
+
+
+def same_tensors(ours: Path, theirs: Path) -> None:
+    """Bit for bit; the random state apart, which nothing draws from."""
+    found, wanted = read_tensors(ours).tensors, read_tensors(theirs).tensors
+    assert set(found) == set(wanted)
+    for name, tensor in wanted.items():
+        if not name.startswith("random/"):
+            torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -17,11 +18,14 @@ import pytest
 import torch
 from cli_scene import COARSE, body
 
+from StructDiffCore.cal.data import listed
+from StructDiffCore.cal.pair_record import PairRecord
+from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.config.messages import Job
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap
 from StructDiffCore.io.files import write_label_map
 from StructDiffCore.pipelines import pair_worker
-from StructDiffCore.pipelines.pair_process import MADE
+from StructDiffCore.pipelines.pair_process import MADE, made_pairs
 from StructDiffCore.systems.tensor_file import read_tensors
 
 MOST = 6
@@ -147,6 +151,41 @@ def test_a_worker_that_dies_is_named_with_exit_code_1_and_resume_goes_on(folder,
     _, words = again.communicate(timeout=400)
     assert again.returncode == 0, words
     assert losses(out) == losses(whole[0])
+
+
+def test_pairs_made_for_other_labels_are_cleared_unless_a_checkpoint_is_there_to_object(folder, tmp_path):
+    settings = PretrainSettings.read(folder / "cal.json")
+    place = tmp_path / MADE
+
+    def begin(settings, begun=False):
+        made_pairs(listed(settings, folder), settings, folder, tmp_path, "cpu", begun)
+        return (place / "pair-000000").is_dir()
+
+    begin(settings)
+    (place / "pair-000000").mkdir()
+    PairRecord(place).append(0, {"bytes": 7})
+    assert begin(settings)
+    others = replace(settings, labels=(1, 3))
+    assert begin(others, begun=True)
+    assert not begin(others)
+    assert PairRecord(place).read() == {}
+
+
+@pytest.mark.slow
+def test_two_processes_learn_from_the_pairs_that_the_first_has_made(folder, run, tmp_path):
+    """Both wait for them; losses and pairs are those of one process."""
+    stage = {"sources": ["plan.yaml"], "steps": 3, "learning_rate": 1e-3}
+    one, two = (write_config(folder, f"{count}.json", synthetic=stage, processes=count) for count in (1, 2))
+    running = process(two, tmp_path / "two")
+    told, words = running.communicate(timeout=500)
+    assert running.returncode == 0, words
+    assert told.count("SHA-256") == 1
+    code, _, words = run(command(one, tmp_path / "one"))
+    assert code == 0, words
+    assert sorted(losses(tmp_path / "two")) == [1, 2, 3]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-4)
+    pairs = [{(pair["pair"], pair["digest"]) for pair in made(tmp_path / name)} for name in ("one", "two")]
+    assert pairs[0] == pairs[1]
 
 
 @pytest.mark.slow

@@ -175,6 +175,13 @@ def test_a_data_list_cannot_leave_its_folder(tmp_path, path):
         cases(tmp_path)
 
 
+def test_a_file_ending_cannot_lead_to_another_folder(tmp_path):
+    description = {"labels": {"background": 0, "liver": 1}, "channel_names": {"0": "CT"}, "file_ending": "/../../secret.nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps(description))
+    with pytest.raises(StructDiffError, match="gives the file ending"):
+        cases(tmp_path)
+
+
 @pytest.mark.parametrize(
     "content", ["not json", "[]", '{"labels": {}}', '{"labels": {"0": "a", "x": "b"}}', '{"labels": {"1": "a"}, "training": [3]}']
 )
