@@ -47,9 +47,8 @@ class Bench:
     def of(cls, settings: ConfidenceSettings) -> Bench:
         system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
         head = TrainedHead.load(Path(settings.head)) if settings.head else shipped_head(system.sha256)
-        at = MeasuredAt.of(system.sha256, settings.sampling)
-        if head is not None and head.trained_at != at:
-            raise StructDiffError(f"the error head was trained at {head.trained_at}", f"train it at {at}")
+        if head is not None and head.generator_sha256 != system.sha256:
+            raise StructDiffError(f"the error head was trained at {head.trained_at}", f"train it for weights {system.sha256[:12]}")
         return cls(settings, system.to("cpu", torch.bfloat16), head, shipped_judge())
 
     @property
