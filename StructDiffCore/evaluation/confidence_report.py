@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.synthesis.confidence_fit import FITS, ConfidenceFit, Measured, pooled, write_fits
+from StructDiffCore.synthesis.confidence_worth import TOLD
 from StructDiffCore.synthesis.measured_at import MeasuredAt
 
 from .confidence_scores import BIN_CENTRES_HU, TISSUES, Judged, Row
@@ -133,13 +134,14 @@ def _grid(title: str, heads: Sequence[str], cells: Mapping[str, Sequence[str]]) 
 def figure(judged: Sequence[Judged], threshold_hu: float) -> Figure:
     """AUROC of gross errors and of flips over all voxels and in the tube, and the fits."""
     drawn = Figure(figsize=(14, 7.5), layout="constrained")
+    kinds = {"gross": f"AUROC of errors above {threshold_hu:g} HU", "flips": "AUROC of what the judge misreads"}
+    panels = drawn.subplot_mosaic([[f"{kind} all", f"{kind} tube", "fits"] for kind in kinds])
     rows = [row for case in judged for row in case.rows if not row.damage]
-    titles = {"gross": f"AUROC of errors above {threshold_hu:g} HU", "flips": "AUROC of what the judge misreads"}
-    for place, (error, region) in zip((1, 2, 4, 5), product(titles, ("all", "tube"))):
-        panel = drawn.add_subplot(2, 3, place)
-        _bars(panel, [row for row in rows if row.region == region], f"AUROC {error}")
-        panel.set_title(f"{titles[error]}, {region}; grey: baselines", fontsize=9)
-    panel = drawn.add_subplot(1, 3, 3)
+    for kind, region in product(kinds, ("all", "tube")):
+        panel = panels[f"{kind} {region}"]
+        _bars(panel, [row for row in rows if row.region == region], f"AUROC {kind}")
+        panel.set_title(f"{kinds[kind]}, {region}; grey: baselines", fontsize=9)
+    panel = panels["fits"]
     for name, fit in fits_of(judged, threshold_hu).items():
         panel.plot(fit.deviation_hu, fit.confidence, label=name)
     panel.set_xscale("log")
@@ -181,7 +183,8 @@ def write_report(
 
 
 def _measured(judged: Sequence[Judged], threshold_hu: float) -> dict[str, Measured]:
-    """What is shipped of every method that has a fit: that, and the findings over all undamaged cases."""
-    found = all_verdicts([row for case in judged for row in case.rows])
+    """What is shipped of every method that has a fit: that, and what is told of its verdicts over all undamaged cases."""
+    rows = [row for case in judged for row in case.rows]
+    found = [verdict for verdict in all_verdicts(rows) if (verdict.error, verdict.region) in TOLD]
     fits = fits_of(judged, threshold_hu)
     return {name: Measured(fit, tuple(v.finding for v in found if v.map == name)) for name, fit in fits.items()}

@@ -17,6 +17,8 @@ BASELINES = ("edge nearness", "local deviation", "inverse radius")
 BEYOND = {"gross": "partial rank correlation", "flips": "partial rank correlation flips"}
 """What is left of a map, given tissue and distance to the edge, by kind of error."""
 REGIONS = ("all", "tube", "coronaries")
+CHANCE = 0.5
+"""AUROC of a map that knows nothing."""
 FEWEST_CASES = 6
 """A bootstrap over fewer cases has hardly a tail to read an interval from."""
 
@@ -40,22 +42,23 @@ class Verdict:
 
     @property
     def answer(self) -> Answer:
-        """Informative where both intervals lie above 0, over enough cases."""
+        """Informative where it beats chance (around vessels no baseline does) and the baseline, and tells more than the edge."""
         if self.advantage.cases < FEWEST_CASES:
             return "too few cases"
-        return "informative" if min(self.advantage.low, self.beyond.low) > 0 else "not informative"
+        beats_all = self.auroc.low > CHANCE and min(self.advantage.low, self.beyond.low) > 0
+        return "informative" if beats_all else "not informative"
 
     @property
     def words(self) -> str:
         """One cell of a table."""
         told = f"**{self.answer}**" if self.answer == "informative" else self.answer
-        return f"{told}: {self.advantage} against {self.best_baseline}; beyond tissue and edge {self.beyond}"
+        against = f"{self.auroc}, {self.advantage} against {self.best_baseline}"
+        return f"{told}: {against}; beyond tissue and edge {self.beyond}"
 
     @property
     def finding(self) -> Finding:
         """As it is shipped with the fits."""
-        numbers = (round(interval.mean, 4) for interval in (self.auroc, self.baseline_auroc))
-        auroc, baseline = numbers
+        auroc, baseline = (round(interval.mean, 4) for interval in (self.auroc, self.baseline_auroc))
         return Finding(self.error, self.region, self.answer, auroc, self.best_baseline, baseline, self.advantage.cases)
 
     def as_dict(self) -> dict[str, Any]:

@@ -106,7 +106,9 @@ def confidence_worth(synthesis: Synthesis) -> str:
 
     found = _measure_of(synthesis)
     worth = words_of(found.findings if found else ())
-    return f"{CONFIDENCE} tells where the generator is unsure (standard deviation in HU); {worth}."
+    head = synthesis.uncertainty.record["method"] == "head"
+    what = "the error that a network trained on digital hearts expects" if head else "the spread of the generator's estimates"
+    return f"{CONFIDENCE} holds {what} (standard deviation in HU); {worth}."
 
 
 def confidence_share(synthesis: Synthesis) -> ConfidenceMap | None:

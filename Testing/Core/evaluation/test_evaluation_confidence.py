@@ -64,9 +64,9 @@ def scores_of(auroc, beyond):
     return scores | {"gross share": 0.1, "flip share": 0.1}
 
 
-def judged(case, advantage, domain="training", beyond=0.2, damage=""):
+def judged(case, advantage, domain="training", beyond=0.2, damage="", best=0.7):
     """A case where 'ssv' has this advantage over the better baseline."""
-    told = {"ssv": (0.7 + advantage, beyond), "edge nearness": (0.7, 0.0), "local deviation": (0.6, 0.1)}
+    told = {"ssv": (best + advantage, beyond), "edge nearness": (best, 0.0), "local deviation": (best - 0.1, 0.1)}
     rows = [
         Row(case, domain, damage, name, region, scores_of(*pair)) for name, pair in told.items() for region in ("all", "tube")
     ]
@@ -92,6 +92,13 @@ def test_a_map_is_informative_only_beyond_the_best_baseline_tissue_and_edge(adva
     assert found.best_baseline == "edge nearness"
     assert found.answer == found.finding.answer == answer
     assert found.words.strip("*").startswith(answer)
+
+
+def test_a_map_at_chance_is_not_informative_however_bad_the_baselines():
+    rows = [row for n in range(FEWEST_CASES) for row in judged(str(n), 0.1, best=0.4).rows]
+    (found,) = verdicts(rows)
+    assert found.advantage.low > 0
+    assert found.answer == "not informative"
 
 
 def test_gross_errors_and_flips_have_a_verdict_each():
@@ -143,7 +150,7 @@ def test_the_report_holds_tables_verdicts_figure_and_fits(tmp_path):
         "held_out": "too few cases",
     }
     words = (tmp_path / "report.md").read_text()
-    assert "| ssv | **informative**: 0.0571" in words
+    assert "| ssv | **informative**: 0.757" in words
     assert all(f"### verdict, {kind}, {region}" in words for kind in ("gross", "flips") for region in ("all", "tube"))
     gross, *_ = read_fits(tmp_path / "confidence-fits.json", AT)["ssv"].findings
     assert (gross.error, gross.region, gross.answer, gross.cases) == ("gross", "all", "informative", 7)

@@ -26,9 +26,9 @@ def shipped(method, **settings):
 
 def test_a_finding_says_what_of_what_where_and_beside_what():
     found = Finding("flips", "tube", "not informative", 0.5, "edge nearness", 0.777, 16)
-    what, beside = "what a segmenter would misread within 3 voxels of coronaries", "(AUROC 0.50, edge nearness 0.78, 16 windows)"
+    what, beside = "what a segmenter would misread within 3 voxels of coronaries", "(AUROC 0.50, edge nearness 0.78)"
     assert found.words == f"not informative for {what} {beside}"
-    assert words_of([found]) == f"{found.words}; measured on digital hearts, not on patients"
+    assert words_of([found]) == f"{found.words}; on 16 windows of digital hearts, never on patients"
 
 
 def test_where_nothing_was_measured_nothing_is_claimed():
