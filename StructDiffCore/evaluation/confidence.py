@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,10 @@ class Bench:
     def of(cls, settings: ConfidenceSettings) -> Bench:
         system = StructDiff.load_weights(Path(settings.model)) if settings.model else default_structdiff()
         head = TrainedHead.load(Path(settings.head)) if settings.head else shipped_head(system.sha256)
-        at = MeasuredAt.of(system.sha256, settings.sampling)
-        if head is not None and head.trained_at != at:
-            raise StructDiffError(f"the error head was trained at {head.trained_at}", f"train it at {at}")
+        if head is not None and head.generator_sha256 != system.sha256:
+            raise StructDiffError(
+                f"the error head was trained at {head.trained_at}", f"train it for weights {system.sha256[:12]}"
+            )
         return cls(settings, system.to("cpu", torch.bfloat16), head, shipped_judge())
 
     @property
@@ -122,21 +124,36 @@ def _append(path: Path, content: Mapping[str, Any]) -> None:
         file.write("\n" * torn + json.dumps(content) + "\n")
 
 
-def main() -> None:
-    """Judge the cases that are left and write the report of all that are done."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Judge the windows that are left and report on all that are done; exit code 2 with one line for bad input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="YAML file of ConfidenceSettings")
     parser.add_argument("--out", type=Path, required=True, help="folder for journal and report")
     parser.add_argument("--part", default="1/1", help="which share of the cases: 1/3, 2/3 or 3/3 (default all)")
-    arguments = parser.parse_args()
-    part, parts = (int(number) for number in arguments.part.split("/"))
-    settings = ConfidenceSettings.read(arguments.config)
-    total = len(asked_cases(settings))
-    bench = Bench.of(settings)
-    for done in judge_confidence(bench, arguments.out, part, parts):
+    arguments = parser.parse_args(argv)
+    try:
+        run(ConfidenceSettings.read(arguments.config), arguments.out, *part_of(arguments.part))
+    except StructDiffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(settings: ConfidenceSettings, out: Path, part: int, parts: int) -> None:
+    """Judge a part's windows and write the report."""
+    total, bench = len(asked_cases(settings)), Bench.of(settings)
+    for done in judge_confidence(bench, out, part, parts):
         print(f"{len({judged.case for judged in done})}/{total} windows, {time.process_time():.0f} s of processor", flush=True)
-    write_report(arguments.out, done, settings, bench.measured_at, bench.head_sha256)
+    write_report(out, done, settings, bench.measured_at, bench.head_sha256)
+
+
+def part_of(text: str) -> tuple[int, int]:
+    """'1/3' -> (1, 3). Raises StructDiffError for anything else."""
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise StructDiffError(f"--part '{text}' is no share of the windows", "give N/M with N from 1 to M, like 2/3")
+    return int(part), int(parts)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -34,7 +34,7 @@ class Mapped:
     clean_hu: NDArray[np.float32]
     deviations_hu: dict[str, Map]
     cost: dict[str, float]
-    """Wall time of sample and map together, in units of the sample's own."""
+    """Processor time of sample and map together, in units of the sample's own: wall time where nothing else runs."""
     calls: dict[str, float]
     """The same in network calls."""
 
@@ -53,21 +53,21 @@ def sampled_with_maps(
     levels = log_snr_levels(settings.steps)
     strength = levels[0].sigma * settings.temperature
     start = start_noise((1, 1, *denoiser.plan.padded), [torch.Generator().manual_seed(seed)]) * strength
-    began = time.perf_counter()
+    began = time.process_time()
     for step in sampler_named(settings.sampler)(denoiser, start, levels, [torch.Generator().manual_seed(seed + 1)]):
         for spread in spreads.values():
             spread.watch(step)
-    own = time.perf_counter() - began
+    own = time.process_time() - began
     i, j, k = condition.shape
     clean = system.to_hu(step.clean[0, 0, :i, :j, :k], torch.from_numpy(condition.prior_hu.copy())).numpy()
     maps, cost, calls = {}, {}, {}
     for name, spread in spreads.items():
-        began = time.perf_counter()
+        began = time.process_time()
         variance = spread.variance(denoiser, start)
         if variance is None:
             continue
         maps[name] = (variance[0, 0, :i, :j, :k].double().sqrt() * unit_hu(system)).numpy()
-        cost[name] = 1 + (time.perf_counter() - began) / own
+        cost[name] = 1 + (time.process_time() - began) / own
         calls[name] = 1 + spread.extra_calls / settings.denoiser_calls
     return Mapped(clean, maps, cost, calls)
 

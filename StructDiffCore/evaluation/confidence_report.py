@@ -1,77 +1,44 @@
-"""The report on confidence maps: tables with intervals over cases, the verdict, the fits, a figure."""
+"""The report on confidence maps: tables with intervals over cases, the verdicts, the fits, a figure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from StructDiffCore.io.atomic import write_text
-from StructDiffCore.synthesis.confidence_fit import SHIPPED_FITS, ConfidenceFit, pooled, write_fits
+from StructDiffCore.synthesis.confidence_fit import FITS, ConfidenceFit, Measured, pooled, write_fits
+from StructDiffCore.synthesis.confidence_worth import TOLD
 from StructDiffCore.synthesis.measured_at import MeasuredAt
 
 from .confidence_scores import BIN_CENTRES_HU, TISSUES, Judged, Row
 from .confidence_settings import ConfidenceSettings
+from .confidence_verdicts import BASELINES, BEYOND, REGIONS, all_verdicts, by_case, by_domain, verdicts
 from .intervals import Interval, bootstrap
 
-BASELINES = ("edge nearness", "local deviation", "inverse radius")
-COLUMNS = ("AUROC gross", "AUSE", "AUROC flips", "partial rank correlation", "ENCE", "coverage", "calls")
+COLUMNS = (
+    "AUROC gross",
+    "AUSE gross",
+    "AUSE HU",
+    "partial rank correlation",
+    "AUROC flips",
+    "AUSE flips",
+    "partial rank correlation flips",
+    "ENCE",
+    "coverage",
+    "calls",
+    "cost",
+)
+"""Of errors above the threshold, of |error|, of flips; ``calls`` and ``cost`` (processor time) are told of the whole window."""
 DAMAGE_COLUMNS = ("AUROC damage", "added there", "AUROC new errors", "AUROC damage, raw")
-FEWEST_CASES = 3
-"""Fewer cases prove nothing."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a map tells more than what costs nothing."""
-
-    map: str
-    best_baseline: str
-    advantage: Interval
-    """AUROC of gross errors, map minus baseline, paired by case."""
-    beyond: Interval
-    """Partial rank correlation given tissue and distance to the edge."""
-
-    @property
-    def informative(self) -> bool:
-        """Both intervals lie above 0, over enough cases."""
-        return min(self.advantage.low, self.beyond.low) > 0 and self.advantage.cases >= FEWEST_CASES
-
-    @property
-    def words(self) -> str:
-        """One line."""
-        judged = "informative" if self.informative else "not informative"
-        against = f"AUROC {self.advantage} against {self.best_baseline}"
-        return f"{self.map}: {judged} ({against}, rank correlation beyond tissue and edge {self.beyond})"
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "informative": self.informative}
-
-
-def verdicts(rows: Sequence[Row], region: str = "all") -> list[Verdict]:
-    """Every map on undamaged cases against the best baseline there."""
-    whole = [row for row in rows if row.region == region and not row.damage]
-    scores = {name: _by_case(whole, name, "AUROC gross") for name in dict.fromkeys(row.map for row in whole)}
-    known = {name: bootstrap(list(scores[name].values())).mean for name in BASELINES if name in scores}
-    known = {name: mean for name, mean in known.items() if np.isfinite(mean)}
-    if not known:
-        return []
-    best = max(known, key=lambda name: known[name])
-    found = []
-    for name in (name for name in scores if name not in BASELINES):
-        gaps = [value - scores[best][case] for case, value in scores[name].items() if case in scores[best]]
-        beyond = bootstrap(list(_by_case(whole, name, "partial rank correlation").values()))
-        found.append(Verdict(name, best, bootstrap(gaps), beyond))
-    return found
-
-
-def _by_case(rows: Sequence[Row], name: str, score: str) -> dict[str, float]:
-    return {row.case: row.scores[score] for row in rows if row.map == name and score in row.scores}
+OWN = ("own-seed AUROC gross", "AUROC gross", "own-seed partial rank correlation", "partial rank correlation")
 
 
 def fits_of(judged: Sequence[Judged], threshold_hu: float) -> dict[str, ConfidenceFit]:
@@ -108,21 +75,14 @@ def markdown(judged: Sequence[Judged], threshold_hu: float) -> str:
     """All tables."""
     rows = [row for case in judged for row in case.rows]
     whole = [row for row in rows if not row.damage]
-    parts = [_region(title, here, region) for title, here in _groups(whole) for region in ("all", "tube")]
-    parts.append(_tissues(whole))
+    parts = [_region(title, here, region) for title, here in by_domain(whole) for region in ("all", "tube")]
+    parts += [_region("all cases", whole, tissue) for tissue in TISSUES]
     parts += [_damage(damage, [row for row in rows if row.damage == damage]) for damage in _damages(rows)]
     parts.append(_table("### judged by the map's own seed (inflated), all", [r for r in whole if r.region == "all"], OWN))
     gaps = calibration_errors(judged, threshold_hu)
     parts.append(_listed("calibration error of the fits, left-out phantom", [f"{name}: {gap}" for name, gap in gaps.items()]))
-    for region in ("all", "tube"):
-        parts.append(_listed(f"verdict, {region}", [verdict.words for verdict in verdicts(rows, region)]))
+    parts += [_verdicts(whole, region, error) for error in BEYOND for region in REGIONS]
     return "\n\n".join(parts) + "\n"
-
-
-def _groups(whole: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """All cases together, then domain by domain."""
-    domains = dict.fromkeys(row.domain for row in whole)
-    return [("all cases", list(whole)), *((name, [row for row in whole if row.domain == name]) for name in domains)]
 
 
 def _region(title: str, rows: Sequence[Row], region: str) -> str:
@@ -131,6 +91,15 @@ def _region(title: str, rows: Sequence[Row], region: str) -> str:
     shares = {name: bootstrap([row.scores[f"{name} share"] for row in first]) for name in ("gross", "flip")}
     told = ", ".join(f"{share.mean:.1%} {name}" for name, share in shares.items())
     return _table(f"### {title}, {region} ({len({row.case for row in here})} cases; {told})", here, COLUMNS)
+
+
+def _verdicts(whole: Sequence[Row], region: str, error: str) -> str:
+    """Rows of maps, columns of domains."""
+    groups = [(title, {found.map: found for found in verdicts(rows, region, error)}) for title, rows in by_domain(whole)]
+    heads = [f"{title} ({len({row.case for row in rows})})" for title, rows in by_domain(whole)]
+    names = dict.fromkeys(name for _, told in groups for name in told)
+    cells = {name: [told[name].words if name in told else "" for _, told in groups] for name in names}
+    return _grid(f"### verdict, {error}, {region}", heads, cells)
 
 
 def _damages(rows: Sequence[Row]) -> list[str]:
@@ -149,50 +118,47 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return "\n".join([f"### {title}", "", *(f"- {line}" for line in lines)])
 
 
-OWN = ("own-seed AUROC gross", "AUROC gross", "own-seed partial rank correlation", "partial rank correlation")
-
-
 def _table(title: str, rows: Sequence[Row], columns: Sequence[str]) -> str:
-    lines = [title, "", "| map | " + " | ".join(columns) + " |", "|---" * (1 + len(columns)) + "|"]
-    for name in dict.fromkeys(row.map for row in rows):
-        cells = [bootstrap(list(_by_case(rows, name, column).values())) for column in columns]
-        lines.append(f"| {name} | " + " | ".join(str(cell) if cell.cases else "" for cell in cells) + " |")
-    return "\n".join(lines)
+    """Means with intervals; a column without any score is left out."""
+    told = [column for column in columns if any(column in row.scores for row in rows)]
+    names = dict.fromkeys(row.map for row in rows)
+    found = {name: [bootstrap(list(by_case(rows, name, column).values())) for column in told] for name in names}
+    return _grid(title, told, {name: [str(cell) if cell.cases else "" for cell in cells] for name, cells in found.items()})
 
 
-def _tissues(rows: Sequence[Row]) -> str:
-    """AUROC of gross errors per tissue; the share of gross errors below the names."""
-    share = {
-        t: bootstrap([row.scores["gross share"] for row in rows if row.region == t and row.map == BASELINES[0]]) for t in TISSUES
-    }
-    heads = [f"{tissue} ({share[tissue].mean:.1%} gross)" for tissue in TISSUES]
-    lines = ["### AUROC of gross errors per tissue", "", "| map | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
-    for name in dict.fromkeys(row.map for row in rows):
-        cells = [bootstrap(list(_by_case([r for r in rows if r.region == t], name, "AUROC gross").values())) for t in TISSUES]
-        lines.append(f"| {name} | " + " | ".join(str(cell) if cell.cases else "" for cell in cells) + " |")
-    return "\n".join(lines)
+def _grid(title: str, heads: Sequence[str], cells: Mapping[str, Sequence[str]]) -> str:
+    lines = [title, "", "| map | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(told) + " |" for name, told in cells.items())])
 
 
 def figure(judged: Sequence[Judged], threshold_hu: float) -> Figure:
-    """AUROC of gross errors over all voxels and in the tube, and the fits."""
-    drawn = Figure(figsize=(13, 4.2), layout="constrained")
-    panels = drawn.subplots(1, 3)
+    """AUROC of gross errors and of flips over all voxels and in the tube, and the fits."""
+    drawn = Figure(figsize=(14, 7.5), layout="constrained")
+    kinds = {"gross": f"AUROC of errors above {threshold_hu:g} HU", "flips": "AUROC of what the judge misreads"}
+    panels = drawn.subplot_mosaic([[f"{kind} all", f"{kind} tube", "fits"] for kind in kinds])
     rows = [row for case in judged for row in case.rows if not row.damage]
-    for panel, region in zip(panels, ("all", "tube")):
-        names = list(dict.fromkeys(row.map for row in rows))
-        found = [bootstrap(list(_by_case([r for r in rows if r.region == region], n, "AUROC gross").values())) for n in names]
-        reach = np.array([[i.mean - i.low for i in found], [i.high - i.mean for i in found]])
-        colours = ["0.7" if name in BASELINES else "tab:blue" for name in names]
-        panel.bar(range(len(names)), [i.mean for i in found], yerr=np.nan_to_num(reach), capsize=3, color=colours)
-        panel.set_xticks(range(len(names)), names, rotation=40, ha="right")
-        panel.axhline(0.5, color="k", lw=0.8)
-        panel.set_title(f"AUROC of errors above {threshold_hu:g} HU, {region}; grey: baselines", fontsize=9)
+    for kind, region in product(kinds, ("all", "tube")):
+        panel = panels[f"{kind} {region}"]
+        _bars(panel, [row for row in rows if row.region == region], f"AUROC {kind}")
+        panel.set_title(f"{kinds[kind]}, {region}; grey: baselines", fontsize=9)
+    panel = panels["fits"]
     for name, fit in fits_of(judged, threshold_hu).items():
-        panels[2].plot(fit.deviation_hu, fit.confidence, label=name)
-    panels[2].set_xscale("log")
-    panels[2].set_title("isotonic fit: confidence over standard deviation (HU)", fontsize=9)
-    panels[2].legend(fontsize=8)
+        panel.plot(fit.deviation_hu, fit.confidence, label=name)
+    panel.set_xscale("log")
+    panel.set_title("isotonic fit: confidence over standard deviation (HU)", fontsize=9)
+    panel.legend(fontsize=8)
     return drawn
+
+
+def _bars(panel: Axes, rows: Sequence[Row], score: str) -> None:
+    """One bar per map with its interval, and a line at 0.5."""
+    names = list(dict.fromkeys(row.map for row in rows))
+    found = [bootstrap(list(by_case(rows, name, score).values())) for name in names]
+    reach = np.array([[i.mean - i.low for i in found], [i.high - i.mean for i in found]])
+    colours = ["0.7" if name in BASELINES else "tab:blue" for name in names]
+    panel.bar(range(len(names)), [i.mean for i in found], yerr=np.nan_to_num(reach), capsize=3, color=colours)
+    panel.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    panel.axhline(0.5, color="k", lw=0.8)
 
 
 def write_report(
@@ -200,16 +166,25 @@ def write_report(
 ) -> None:
     """report.json, report.md, report.png and the fits, as they are shipped with the weights."""
     rows = [row for case in judged for row in case.rows]
+    whole = [row for row in rows if not row.damage]
     document = {
         "settings": settings.as_dict(),
         "measured_at": at.as_dict(),
         "head_sha256": head_sha256,
         "rows": [asdict(row) for row in rows],
-        "verdicts": {region: [verdict.as_dict() for verdict in verdicts(rows, region)] for region in ("all", "tube")},
+        "verdicts": {title: [found.as_dict() for found in all_verdicts(here)] for title, here in by_domain(whole)},
     }
     write_text(folder / "report.json", json.dumps(document, indent=1) + "\n")
     write_text(folder / "report.md", markdown(judged, settings.threshold_hu))
     figure(judged, settings.threshold_hu).savefig(folder / "report.png", dpi=110)
     cases = sum(case.domain == "training" and not case.damage for case in judged)
     if cases:
-        write_fits(folder / SHIPPED_FITS, fits_of(judged, settings.threshold_hu), at, cases, head_sha256)
+        write_fits(folder / FITS, _measured(judged, settings.threshold_hu), at, cases, head_sha256)
+
+
+def _measured(judged: Sequence[Judged], threshold_hu: float) -> dict[str, Measured]:
+    """What is shipped of every method that has a fit: that, and what is told of its verdicts over all undamaged cases."""
+    rows = [row for case in judged for row in case.rows]
+    found = [verdict for verdict in all_verdicts(rows) if (verdict.error, verdict.region) in TOLD]
+    fits = fits_of(judged, threshold_hu)
+    return {name: Measured(fit, tuple(v.finding for v in found if v.map == name)) for name, fit in fits.items()}

@@ -111,15 +111,19 @@ def _scores(
 ) -> dict[str, float]:
     found, error = values[inside], np.abs(wrongs.independent[inside])
     own, edge, tissue = np.abs(wrongs.own[inside]), case.condition.edge_distance_mm[inside], case.condition.slots[inside]
+    gross, flips = error > threshold_hu, wrongs.flips[inside]
     scores = {
-        "AUROC gross": auroc(found, error > threshold_hu),
-        "AUSE": ause(found, error),
-        "AUROC flips": auroc(found, wrongs.flips[inside]),
+        "AUROC gross": auroc(found, gross),
+        "AUSE gross": ause(found, gross),
+        "AUSE HU": ause(found, error),
+        "AUROC flips": auroc(found, flips),
+        "AUSE flips": ause(found, flips),
         "partial rank correlation": partial_rank_correlation(found, error, tissue, edge),
+        "partial rank correlation flips": partial_rank_correlation(found, flips, tissue, edge),
         "own-seed partial rank correlation": partial_rank_correlation(found, own, tissue, edge),
         "own-seed AUROC gross": auroc(found, own > threshold_hu),
-        "gross share": float((error > threshold_hu).mean()),
-        "flip share": float(wrongs.flips[inside].mean()),
+        "gross share": float(gross.mean()),
+        "flip share": float(flips.mean()),
     }
     return scores | ({"ENCE": ence(found, error), "coverage": coverage(found, error)} if in_hu else {})
 

@@ -11,7 +11,7 @@ from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import StructDiffError
 
 DAMAGES = ("patch", "branch", "moved")
-"""Template patch 300 HU too bright; a coronary tree missing in the template; a coronary label moved by 1 mm."""
+"""Template patch 300 HU too bright; both coronary trees missing in the template; coronary labels moved by a diagonal voxel."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from StructDiffCore.config.compiled import njit
 
 FAR = np.float32(1e12)
+T = TypeVar("T", bound=np.generic)
 
 
 class Nearest(NamedTuple):
@@ -34,6 +36,15 @@ def nearest_seed(seeds: NDArray[np.bool_], values: NDArray[np.integer], spacing_
 def distance_to(seeds: NDArray[np.bool_], spacing_mm: ArrayLike) -> NDArray[np.float32]:
     """Distance (i, j, k) in mm from every voxel centre to the nearest True voxel's centre; infinite without any."""
     return nearest_seed(seeds, np.zeros(seeds.shape, np.int8), spacing_mm).distance_mm
+
+
+def from_nearest(values: NDArray[T], hidden: NDArray[np.bool_], seen: NDArray[np.bool_]) -> NDArray[T]:
+    """``values`` (i, j, k), where ``hidden`` those of the nearest ``seen`` voxel (counted in voxels, on any grid).
+
+    ``seen`` must hold a voxel; of several equally near ones SciPy's feature transform chooses.
+    """
+    nearest = ndimage.distance_transform_edt(~seen, return_distances=False, return_indices=True)
+    return np.where(hidden, values[tuple(nearest)], values)
 
 
 def signed_distance(mask: NDArray[np.bool_], spacing_mm: ArrayLike) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from StructDiffCore import __version__
-from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU, SSV_PATHS, SSV_WORTH
+from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU, SSV_PATHS
 from StructDiffCore.domain import ConfidenceMap, LabelMap, Triple, Volume
 from StructDiffCore.io.atomic import write_text
 from StructDiffCore.io.files import mask_id, write_float_volume, write_label_map, write_volume
@@ -25,7 +25,7 @@ from StructDiffCore.topology.report import TopologyReport
 from .read_back import READ_BACK, ReadBack
 
 if TYPE_CHECKING:
-    from StructDiffCore.synthesis.confidence_fit import ConfidenceFit
+    from StructDiffCore.synthesis.confidence_fit import Measured
     from StructDiffCore.synthesis.prepared import Prepared
     from StructDiffCore.synthesis.result import Synthesis
 
@@ -102,24 +102,30 @@ def confidence_worth(synthesis: Synthesis) -> str:
     """What a person must know before trusting the map."""
     if synthesis.uncertainty is None:
         return "no confidence map was made"
-    worth = SSV_WORTH[synthesis.uncertainty.record["method"]]
-    return f"{CONFIDENCE} tells where the generator is unsure (standard deviation in HU); {worth}."
+    from StructDiffCore.synthesis.confidence_worth import words_of
+
+    found = _measure_of(synthesis)
+    worth = words_of(found.findings if found else ())
+    head = synthesis.uncertainty.record["method"] == "head"
+    what = "the error that a network trained on digital hearts expects" if head else "the spread of the generator's estimates"
+    return f"{CONFIDENCE} holds {what} (standard deviation in HU); {worth}."
 
 
 def confidence_share(synthesis: Synthesis) -> ConfidenceMap | None:
     """P(|error| <= X HU) where the relation of this method's deviation to errors was measured for samples made like this."""
-    fit, made = _fit_of(synthesis), synthesis.uncertainty
-    return None if fit is None or made is None else fit.of(made.deviation_hu)
+    found, made = _measure_of(synthesis), synthesis.uncertainty
+    return None if found is None or made is None else found.fit.of(made.deviation_hu)
 
 
-def _fit_of(synthesis: Synthesis) -> ConfidenceFit | None:
-    from StructDiffCore.synthesis.confidence_fit import shipped_fit
+def _measure_of(synthesis: Synthesis) -> Measured | None:
+    """What was measured of maps like this sample's."""
+    from StructDiffCore.synthesis.confidence_fit import shipped_measure
     from StructDiffCore.synthesis.measured_at import MeasuredAt
 
     made, at = synthesis.uncertainty, MeasuredAt.of_record(synthesis.record)
     if made is None or at is None:
         return None
-    return shipped_fit(at, made.record["method"], synthesis.record["settings"].get("ssv_paths", SSV_PATHS))
+    return shipped_measure(at, made.record["method"], synthesis.record["settings"].get("ssv_paths", SSV_PATHS))
 
 
 def confidence_record(sample: Sample) -> dict[str, Any] | None:
@@ -129,8 +135,8 @@ def confidence_record(sample: Sample) -> dict[str, Any] | None:
         return None
     deviation, labels = made.deviation_hu.voxels, sample.target.voxels
     medians = {sample.target.scheme[v].name: round(float(np.median(deviation[labels == v])), 2) for v in sample.target.present}
-    fit = _fit_of(sample.synthesis)
-    share = {} if fit is None else {CONFIDENCE_SHARE: f"P(|error| <= {fit.threshold_hu:g} HU), fitted on digital hearts"}
+    found = _measure_of(sample.synthesis)
+    share = {} if found is None else {CONFIDENCE_SHARE: f"P(|error| <= {found.fit.threshold_hu:g} HU), fitted on digital hearts"}
     worth = confidence_worth(sample.synthesis)
     return {**made.record, "unit": "HU, standard deviation", "worth": worth, "median_hu": medians, **share}
 
@@ -139,7 +145,7 @@ def _files(sample: Sample) -> dict[str, str]:
     files = {"image": "image.nii.gz", "image_clean": "image_clean.nii.gz", "mask": "mask.nii.gz"}
     if sample.synthesis.uncertainty is not None:
         files["confidence"] = CONFIDENCE
-    if _fit_of(sample.synthesis) is not None:
+    if _measure_of(sample.synthesis) is not None:
         files["confidence_0_to_1"] = CONFIDENCE_SHARE
     if sample.read_back is not None:
         files["read_back"] = READ_BACK

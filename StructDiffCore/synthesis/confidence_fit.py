@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from StructDiffCore.config.presets import SSV_PATHS
 from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.domain import ConfidenceMap, StructDiffError, Volume
 
+from .confidence_worth import Finding
 from .measured_at import MeasuredAt
 
-SHIPPED_FITS = "confidence-fits.json"
+FITS = "confidence-fits.json"
+SHIPPED_FITS = "confidence-fits*.json"
+"""One file per number of steps that was measured."""
 METHODS_OF_PATHS = ("tails", "full", "noises")
 """Methods whose map depends on the number of paths; all fits are of ``SSV_PATHS``."""
 
@@ -75,28 +78,52 @@ def pooled(counts: Sequence[Sequence[ArrayLike]]) -> list[NDArray[np.float64]]:
     return [np.sum([np.asarray(case[n], float) for case in counts], axis=0) for n in range(len(counts[0]))]
 
 
-def write_fits(path: Path, fits: Mapping[str, ConfidenceFit], at: MeasuredAt, cases: int, head_sha256: str = "") -> None:
-    """All methods' fits for samples made ``at`` as JSON; ``cases`` phantoms made them, the head's map that error head."""
-    told = {name: fit.as_dict() for name, fit in fits.items()}
-    content = {"measured_at": at.as_dict(), "head_sha256": head_sha256, "cases": cases, "fits": told}
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured of one method's map on samples made alike."""
+
+    fit: ConfidenceFit
+    findings: tuple[Finding, ...] = ()
+
+
+def write_fits(path: Path, measured: Mapping[str, Measured], at: MeasuredAt, cases: int, head_sha256: str = "") -> None:
+    """By method, for samples made ``at``, as JSON; ``cases`` phantoms made the fits, the head's map that error head."""
+    content = {
+        "measured_at": at.as_dict(),
+        "head_sha256": head_sha256,
+        "cases": cases,
+        "fits": {name: found.fit.as_dict() for name, found in measured.items()},
+        "findings": {name: [asdict(finding) for finding in found.findings] for name, found in measured.items()},
+    }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_fits(path: Path, at: MeasuredAt) -> dict[str, ConfidenceFit]:
-    """The fits of a file by method; none where it is absent or was measured on samples made otherwise."""
+def read_fits(path: Path, at: MeasuredAt) -> dict[str, Measured]:
+    """What a file tells by method; nothing where it is absent or was measured on samples made otherwise."""
     if not path.is_file():
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if MeasuredAt.from_dict(content["measured_at"]) != at:
             return {}
-        return {name: ConfidenceFit.from_dict(fit) for name, fit in content["fits"].items()}
+        return {name: _measured(fit, content["findings"][name]) for name, fit in content["fits"].items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StructDiffError(f"{path} holds no confidence fits ({error})", "make them again, or remove the file") from None
 
 
-def shipped_fit(at: MeasuredAt, method: str, paths: int = SSV_PATHS) -> ConfidenceFit | None:
-    """The fit shipped for samples made ``at`` and this method's map over so many paths; None where it was never measured."""
+def _measured(fit: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> Measured:
+    return Measured(ConfidenceFit.from_dict(fit), tuple(Finding(**finding) for finding in findings))
+
+
+def shipped_measure(at: MeasuredAt, method: str, paths: int = SSV_PATHS) -> Measured | None:
+    """What is shipped for samples made ``at`` and this method's map over so many paths; None where it was never measured."""
     if method in METHODS_OF_PATHS and paths != SSV_PATHS:
         return None
-    return read_fits(resources_folder() / "Models" / SHIPPED_FITS, at).get(method)
+    files = sorted((resources_folder() / "Models").glob(SHIPPED_FITS))
+    return next((found[method] for found in (read_fits(path, at) for path in files) if method in found), None)
+
+
+def shipped_fit(at: MeasuredAt, method: str, paths: int = SSV_PATHS) -> ConfidenceFit | None:
+    """The fit of ``shipped_measure``."""
+    found = shipped_measure(at, method, paths)
+    return None if found is None else found.fit

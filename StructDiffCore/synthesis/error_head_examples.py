@@ -21,6 +21,7 @@ from StructDiffCore.diffusion.levels import log_snr_levels
 from StructDiffCore.diffusion.samplers import sampler_named
 from StructDiffCore.diffusion.sampling import last_clean, start_noise
 from StructDiffCore.domain import CARDIAC, StructDiffError
+from StructDiffCore.measures.distance import from_nearest
 from StructDiffCore.models.condition_encoder import Features
 from StructDiffCore.models.conditioning import ConditionMaps
 from StructDiffCore.systems.structdiff import StructDiff
@@ -138,8 +139,7 @@ def vessels_painted_over(image_hu: NDArray[np.float32], labels: NDArray[np.integ
     blurred = ndimage.binary_dilation(vessels, iterations=BLURRED_VOXELS)
     if not vessels.any() or not (ground & ~blurred).any():
         return image_hu
-    nearest = ndimage.distance_transform_edt(~(ground & ~blurred), return_distances=False, return_indices=True)
-    return np.where(blurred & (vessels | ground), image_hu[tuple(nearest)], image_hu)
+    return from_nearest(image_hu, blurred & (vessels | ground), ground & ~blurred)
 
 
 def examples(system: StructDiff, folder: Path, pool: Path, settings: ExampleSettings) -> Iterator[Example]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor
 
 from StructDiffCore.config.resources import resources_folder
+from StructDiffCore.domain import StructDiffError
 from StructDiffCore.systems.structdiff import StructDiff, default_structdiff
 
 from .error_head import SHIPPED_HEAD, ErrorHead, TrainedHead, likelihood_loss
@@ -25,7 +28,7 @@ from .measured_at import MeasuredAt
 from .volume import unit_hu
 
 ASIDE = 6
-"""More windows, that the head is not fitted to: what it says of vessels there goes into its card."""
+"""More windows, of the hearts that the head is fitted to but not fitted to themselves: ``vessels_aside_hu`` in its card."""
 VESSEL_UNITS = 1.5
 """Contrast, in units of the residual, from which a voxel of a vessel or of its blur counts as the vessel's."""
 
@@ -85,10 +88,22 @@ def _told(expected_and_true: Tensor) -> dict[str, float]:
     return {"expected": round(float(expected.median()), 1), "true": round(float(true.square().mean().sqrt()), 1)}
 
 
-def main() -> None:
-    """Make the examples that are missing, fit the head, write it with its card."""
-    arguments = _arguments()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the examples that are missing, fit the head, write it with its card; exit code 2 with one line for bad input."""
+    arguments = _parser().parse_args(argv)
+    try:
+        print(run(arguments))
+    except StructDiffError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> str:
+    """Train as asked; where the head lies."""
     wanted = ExampleSettings(windows=arguments.windows, temperature=arguments.temperature, steps=arguments.sampling_steps)
+    if min(wanted.windows, arguments.steps) < 1:
+        raise StructDiffError("no window or no optimiser step to train on", "give --windows and --steps of 1 or more")
     settings = FitSettings(steps=arguments.steps)
     system = StructDiff.load_weights(arguments.model) if arguments.model else default_structdiff()
     at = MeasuredAt.of(system.sha256, wanted.sampling)
@@ -106,10 +121,10 @@ def main() -> None:
     training = {"examples": asdict(wanted), "fit": asdict(settings)}
     card = {"name": path.stem, "sha256": digest, "trained_at": at.as_dict(), "training": training, "vessels_aside_hu": seen}
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    print(f"{path} (to ship it, copy it and its card to {resources_folder() / 'Models'})")
+    return f"{path} (to ship it, copy it and its card to {resources_folder() / 'Models'})"
 
 
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pool", type=Path, required=True, help="folder of cached digital hearts, grown where missing")
     parser.add_argument("--out", type=Path, required=True, help="folder for examples and head")
@@ -118,8 +133,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--windows", type=int, default=ExampleSettings.windows, help="examples")
     parser.add_argument("--sampling-steps", type=int, default=ExampleSettings.steps, help="denoising steps of a sample")
     parser.add_argument("--temperature", type=float, default=ExampleSettings.temperature, help="strength of the start noise")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -35,8 +35,6 @@ class MadePair:
     topology: str
     quality: str
     off: list = field(default_factory=list)
-    words: str = ""
-    """One line on what the confidence map is worth."""
     imageId: str = ""
     """Id of the volume node that shows it; empty where none does."""
     nodes: object = None
@@ -63,7 +61,6 @@ def pairOf(sample, name, count):
         sample.get("topology", ""),
         sample.get("quality", ""),
         list(sample.get("off", ())),
-        sample.get("confidence_words") or "",
     )
 
 

@@ -104,6 +104,12 @@ def manifestOf(imageNode, browserNode=None):
     return manifests[number] if number < len(manifests) else {}
 
 
+def worthOf(confidenceNode):
+    """One line on what a loaded map is worth, of its own manifest; "" where nothing is known."""
+    told = manifestOf(confidenceNode) if confidenceNode else {}
+    return (told.get("confidence") or {}).get("worth", "")
+
+
 def _manifestFile(sample):
     """The manifest beside a sample, {} where it cannot be read."""
     try:

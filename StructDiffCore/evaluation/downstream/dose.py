@@ -18,7 +18,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from StructDiffCore.domain import LabelMap, Volume
-from StructDiffCore.measures.distance import distance_to
+from StructDiffCore.measures.distance import distance_to, from_nearest
 from StructDiffCore.vessels.graph import VesselGraph
 
 STRETCH_MM = 15.0
@@ -113,8 +113,7 @@ def without_evidence(clean: Volume, target: LabelMap, lost: NDArray[np.bool_]) -
 
 def _ground(labels: NDArray[np.integer], vessel: NDArray[np.bool_]) -> NDArray[np.integer]:
     """Labels with vessels given to the nearest tissue that vessels run through."""
-    nearest = ndimage.distance_transform_edt(~(np.isin(labels, GROUND) & ~vessel), return_distances=False, return_indices=True)
-    return np.where(vessel, labels[tuple(nearest)], labels)
+    return from_nearest(labels, vessel, np.isin(labels, GROUND) & ~vessel)
 
 
 def _surroundings(image: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:

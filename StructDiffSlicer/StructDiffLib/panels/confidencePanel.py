@@ -5,6 +5,7 @@ import slicer
 from StructDiffCore.config.presets import CONFIDENCE_WINDOW_HU
 
 from .. import display, findings
+from ..results import worthOf
 from ..translation import _
 from .panel import Panel, allow
 
@@ -17,6 +18,7 @@ class ConfidencePanel(Panel):
     def setup(self):
         self._spot = None
         ui = self.ui
+        self._hint = ui.worthLabel.text
         low, high = CONFIDENCE_WINDOW_HU
         ui.windowLabel.text = _("{low:.0f} to {high:.0f} HU, the same for every volume").format(low=low, high=high)
         ui.overlayCheckBox.toggled.connect(self.onOverlay)
@@ -49,9 +51,7 @@ class ConfidencePanel(Panel):
         allow(ui.volumeCheckBox, image or rendering, _("Render the synthetic CT in 3D"))
         template = "" if self.session.template() else _("Choose a template first (step 1)")
         allow(ui.compareButton, image or template, _("Template above, synthetic CT below, slices linked"))
-        words = next((pair.words for pair in reversed(self.session.pairs) if pair.words), "")
-        if words:
-            ui.worthLabel.text = words
+        ui.worthLabel.text = worthOf(self.confidence) or self._hint
 
     def _templateNode(self):
         """The template's CT in the scene; one of the library is loaded now if it is not there yet."""

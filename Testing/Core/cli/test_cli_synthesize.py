@@ -116,7 +116,7 @@ def test_the_confidence_map_is_told_with_what_it_is_worth(made):
     manifest = json.loads((out / "sample-001/manifest.json").read_text())
     assert manifest["files"]["confidence"] == "confidence.nii.gz"
     assert manifest["confidence"]["method"] == manifest["settings"]["ssv"] == "trajectory"
-    assert "not informative" in manifest["confidence"]["worth"]
+    assert "not measured at these settings" in manifest["confidence"]["worth"]
     assert set(manifest["confidence"]["median_hu"]) == {"label 1", "label 3", "label 6"}
     assert told["samples"][1]["confidence"] == str(out / "sample-001/confidence.nii.gz")
     assert told["samples"][1]["ssv"] == "trajectory"

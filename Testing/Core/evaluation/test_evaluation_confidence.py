@@ -11,9 +11,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Template, Volume
 from StructDiffCore.evaluation import confidence
 from StructDiffCore.evaluation.confidence_cases import Asked, asked_cases, moved_tree, tube_around, without_tree
-from StructDiffCore.evaluation.confidence_report import calibration_errors, fits_of, markdown, verdicts, write_report
+from StructDiffCore.evaluation.confidence_report import calibration_errors, fits_of, markdown, write_report
 from StructDiffCore.evaluation.confidence_scores import BIN_CENTRES_HU, BIN_EDGES_HU, Judged, Row, damage_scores
 from StructDiffCore.evaluation.confidence_settings import ConfidenceSettings
+from StructDiffCore.evaluation.confidence_verdicts import FEWEST_CASES, verdicts
 from StructDiffCore.synthesis.confidence_fit import read_fits
 from StructDiffCore.synthesis.error_head import ErrorHead, TrainedHead
 from StructDiffCore.synthesis.measured_at import MeasuredAt
@@ -53,20 +54,21 @@ def test_the_tube_reaches_three_voxels():
     assert not tube_around(np.zeros(SHAPE, bool)).any()
 
 
-def judged(case, advantage, domain="training", beyond=0.2, damage=""):
+def scores_of(auroc, beyond):
+    """The same of both kinds of error, but that flips are known 0.3 worse."""
+    kinds = {
+        "gross": (auroc, "partial rank correlation"),
+        "flips": (auroc - 0.3 * (beyond > 0.1), "partial rank correlation flips"),
+    }
+    scores = {f"AUROC {kind}": value for kind, (value, _) in kinds.items()} | {name: beyond for _, name in kinds.values()}
+    return scores | {"gross share": 0.1, "flip share": 0.1}
+
+
+def judged(case, advantage, domain="training", beyond=0.2, damage="", best=0.7):
     """A case where 'ssv' has this advantage over the better baseline."""
-    told = {"ssv": (0.7 + advantage, beyond), "edge nearness": (0.7, 0.0), "local deviation": (0.6, 0.1)}
+    told = {"ssv": (best + advantage, beyond), "edge nearness": (best, 0.0), "local deviation": (best - 0.1, 0.1)}
     rows = [
-        Row(
-            case,
-            domain,
-            damage,
-            name,
-            region,
-            {"AUROC gross": a, "partial rank correlation": b, "gross share": 0.1, "flip share": 0.1},
-        )
-        for name, (a, b) in told.items()
-        for region in ("all", "tube")
+        Row(case, domain, damage, name, region, scores_of(*pair)) for name, pair in told.items() for region in ("all", "tube")
     ]
     voxels, gross = np.zeros((2, BIN_CENTRES_HU.size), int)
     voxels[[10, 40]], gross[[10, 40]] = 100, (1, 50)
@@ -74,21 +76,43 @@ def judged(case, advantage, domain="training", beyond=0.2, damage=""):
 
 
 @pytest.mark.parametrize(
-    ("advantages", "beyond", "informative"),
+    ("advantages", "beyond", "answer"),
     [
-        ([0.05, 0.06, 0.04], 0.2, True),
-        ([0.05, -0.06, 0.04], 0.2, False),
-        ([-0.05, -0.06, -0.04], 0.2, False),
-        ([0.05, 0.06, 0.04], -0.01, False),
-        ([0.05, 0.06], 0.2, False),
+        ([0.05, 0.06, 0.04] * 2, 0.2, "informative"),
+        ([0.05, -0.06, 0.04] * 2, 0.2, "not informative"),
+        ([-0.05, -0.06, -0.04] * 2, 0.2, "not informative"),
+        ([0.05, 0.06, 0.04] * 2, -0.01, "not informative"),
+        ([0.05] * (FEWEST_CASES - 1), 0.2, "too few cases"),
+        ([-0.05] * (FEWEST_CASES - 1), 0.2, "too few cases"),
     ],
 )
-def test_a_map_is_informative_only_beyond_the_best_baseline_tissue_and_edge(advantages, beyond, informative):
+def test_a_map_is_informative_only_beyond_the_best_baseline_tissue_and_edge(advantages, beyond, answer):
     rows = [row for n, a in enumerate(advantages) for row in judged(str(n), a, beyond=beyond).rows]
     (found,) = verdicts(rows)
     assert found.best_baseline == "edge nearness"
-    assert found.informative is informative
-    assert ("not informative" in found.words) is not informative
+    assert found.answer == found.finding.answer == answer
+    assert found.words.strip("*").startswith(answer)
+
+
+def test_a_map_at_chance_is_not_informative_however_bad_the_baselines():
+    rows = [row for n in range(FEWEST_CASES) for row in judged(str(n), 0.1, best=0.4).rows]
+    (found,) = verdicts(rows)
+    assert found.advantage.low > 0
+    assert found.answer == "not informative"
+
+
+def test_gross_errors_and_flips_have_a_verdict_each():
+    rows = [row for n in range(FEWEST_CASES) for row in judged(str(n), 0.05).rows]
+    gross, flips = (verdicts(rows, error=kind)[0] for kind in ("gross", "flips"))
+    assert (gross.answer, flips.answer) == ("informative", "not informative")
+    assert (gross.advantage.mean, flips.advantage.mean) == (pytest.approx(0.05), pytest.approx(-0.25))
+
+
+def test_a_case_without_the_event_counts_for_neither_map_nor_baseline():
+    rows = [row for n in range(FEWEST_CASES) for row in judged(str(n), 0.05).rows]
+    rows += [replace(row, scores={**row.scores, "AUROC gross": float("nan")}) for row in judged("none", 0.05).rows]
+    (found,) = verdicts(rows)
+    assert found.auroc.cases == found.baseline_auroc.cases == found.advantage.cases == FEWEST_CASES
 
 
 def test_damaged_cases_do_not_enter_verdicts_or_fits():
@@ -117,11 +141,19 @@ def test_bins_hold_their_centres():
 
 
 def test_the_report_holds_tables_verdicts_figure_and_fits(tmp_path):
-    cases = [judged(str(n), 0.05) for n in range(3)] + [judged("h", 0.1, domain="held_out")]
+    cases = [judged(str(n), 0.05) for n in range(6)] + [judged("h", 0.1, domain="held_out")]
     write_report(tmp_path, cases, ConfidenceSettings(), AT)
-    told = json.loads((tmp_path / "report.json").read_text())
-    assert told["verdicts"]["all"][0]["informative"] is True
-    assert "ssv: informative" in (tmp_path / "report.md").read_text()
+    told = json.loads((tmp_path / "report.json").read_text())["verdicts"]
+    assert {name: found[0]["answer"] for name, found in told.items()} == {
+        "all cases": "informative",
+        "training": "informative",
+        "held_out": "too few cases",
+    }
+    words = (tmp_path / "report.md").read_text()
+    assert "| ssv | **informative**: 0.757" in words
+    assert all(f"### verdict, {kind}, {region}" in words for kind in ("gross", "flips") for region in ("all", "tube"))
+    gross, *_ = read_fits(tmp_path / "confidence-fits.json", AT)["ssv"].findings
+    assert (gross.error, gross.region, gross.answer, gross.cases) == ("gross", "all", "informative", 7)
     assert (tmp_path / "report.png").stat().st_size > 5000
     assert set(read_fits(tmp_path / "confidence-fits.json", AT)) == {"ssv"}
     assert read_fits(tmp_path / "confidence-fits.json", replace(AT, temperature=1.0)) == {}
@@ -219,10 +251,30 @@ def test_a_stopped_run_goes_on_and_leaves_a_torn_line_out(tmp_path):
         next(confidence.judge_confidence(Bench(replace(AT, temperature=1.0)), tmp_path))
 
 
-def test_a_head_trained_at_another_temperature_is_refused(tmp_path):
-    settings = ConfidenceSettings(temperature=0.3, head=str(tmp_path / "head.safetensors"))
-    at = MeasuredAt.of(default_structdiff().sha256, settings.sampling)
-    TrainedHead(ErrorHead(8), replace(at, temperature=0.9)).save(tmp_path / "head.safetensors")
-    with pytest.raises(StructDiffError, match=r"temperature 0\.9.*") as refused:
+def test_a_head_is_judged_on_samples_of_other_settings_but_not_on_other_weights(tmp_path):
+    settings = ConfidenceSettings(steps=6, head=str(tmp_path / "head.safetensors"))
+    at = MeasuredAt.of(default_structdiff().sha256, ConfidenceSettings().sampling)
+    TrainedHead(ErrorHead(8), at).save(tmp_path / "head.safetensors")
+    assert confidence.Bench.of(settings).measured_at == replace(at, steps=6)
+    TrainedHead(ErrorHead(8), replace(at, weights_sha256="other weights")).save(tmp_path / "head.safetensors")
+    with pytest.raises(StructDiffError, match=r"trained at weights other weight"):
         confidence.Bench.of(settings)
-    assert "temperature 0.3" in refused.value.remedy
+
+
+@pytest.mark.parametrize("part", ["3", "0/2", "3/2", "1/x", "-1/2", ""])
+def test_a_part_that_is_none_is_refused_in_one_line(part, tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text("phantom_cases: 1")
+    assert confidence.main([str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out"), f"--part={part}"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"error: --part '{part}' is no share of the windows; give")
+    assert told.count("\n") == 1
+    assert confidence.part_of("2/3") == (2, 3)
+
+
+@pytest.mark.parametrize("content", ["phantoms: 3", "steps: many", "phantom_cases: [", "- 1", "crop: wide", "\x00"])
+def test_a_bad_settings_file_is_refused_in_one_line(content, tmp_path, capsys):
+    (tmp_path / "c.yaml").write_text(content)
+    assert confidence.main([str(tmp_path / "c.yaml"), "--out", str(tmp_path / "out")]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1

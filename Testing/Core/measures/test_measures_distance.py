@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
-from StructDiffCore.measures.distance import distance_to, nearest_seed, signed_distance
+from StructDiffCore.measures.distance import distance_to, from_nearest, nearest_seed, signed_distance
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)
@@ -16,6 +16,13 @@ def test_the_distance_is_scipys(shape, spacing, seed, share):
     seeds = np.random.default_rng(seed).random(shape) < share
     seeds.flat[0] = True
     assert_allclose(distance_to(seeds, spacing), ndimage.distance_transform_edt(~seeds, sampling=spacing), atol=1e-4)
+
+
+def test_hidden_voxels_take_the_value_of_the_nearest_seen_one_and_all_others_keep_theirs():
+    values = np.array([1, 2, 3, 4, 5, 6, 7]).reshape(7, 1, 1)
+    hidden = np.array([0, 0, 1, 1, 1, 0, 0], bool).reshape(7, 1, 1)
+    seen = np.array([1, 0, 0, 0, 0, 1, 0], bool).reshape(7, 1, 1)
+    assert from_nearest(values, hidden, seen).ravel().tolist() == [1, 2, 1, 6, 6, 6, 7]
 
 
 def test_the_value_is_that_of_a_nearest_seed():

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 from StructDiffCore.config.resources import resources_folder
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import Geometry, StructDiffError, Volume
-from StructDiffCore.synthesis.confidence_fit import SHIPPED_FITS, ConfidenceFit, pooled, read_fits, shipped_fit, write_fits
+from StructDiffCore.synthesis.confidence_fit import FITS, ConfidenceFit, Measured, pooled, read_fits, shipped_fit, write_fits
 from StructDiffCore.synthesis.error_head import SHIPPED_HEAD, TrainedHead
 from StructDiffCore.synthesis.measured_at import MeasuredAt
 
@@ -53,8 +53,8 @@ AT = MeasuredAt("abc", "ddim", 10, 0.8)
 
 def test_fits_come_back_from_their_file(tmp_path):
     path = tmp_path / "fits.json"
-    write_fits(path, {"tails": a_fit()}, AT, cases=3, head_sha256="head")
-    assert_allclose(read_fits(path, AT)["tails"].confidence, a_fit().confidence)
+    write_fits(path, {"tails": Measured(a_fit())}, AT, cases=3, head_sha256="head")
+    assert_allclose(read_fits(path, AT)["tails"].fit.confidence, a_fit().confidence)
     assert read_fits(tmp_path / "absent.json", AT) == {}
     told = json.loads(path.read_text())
     assert (told["cases"], told["head_sha256"], told["measured_at"]["temperature"]) == (3, "head", 0.8)
@@ -62,7 +62,7 @@ def test_fits_come_back_from_their_file(tmp_path):
 
 @pytest.mark.parametrize("other", [{"weights_sha256": "else"}, {"sampler": "euler"}, {"steps": 6}, {"temperature": 1.0}])
 def test_samples_made_otherwise_have_no_fits(tmp_path, other):
-    write_fits(tmp_path / "fits.json", {"tails": a_fit()}, AT, cases=3)
+    write_fits(tmp_path / "fits.json", {"tails": Measured(a_fit())}, AT, cases=3)
     assert read_fits(tmp_path / "fits.json", replace(AT, **other)) == {}
 
 
@@ -91,11 +91,11 @@ def test_a_record_tells_what_its_sample_was_made_at_and_an_incomplete_one_nothin
 
 def test_the_shipped_fits_and_the_shipped_head_were_made_from_the_same_samples():
     models = resources_folder() / "Models"
-    told = json.loads((models / SHIPPED_FITS).read_text())
+    told = json.loads((models / FITS).read_text())
     head = TrainedHead.load(models / SHIPPED_HEAD)
     assert MeasuredAt.from_dict(told["measured_at"]) == head.trained_at
     assert told["head_sha256"] == head.sha256
-    assert set(read_fits(models / SHIPPED_FITS, head.trained_at)) >= {"head", "trajectory"}
+    assert set(read_fits(models / FITS, head.trained_at)) >= {"head", "trajectory"}
 
 
 def test_counts_of_cases_add_up():

@@ -29,3 +29,9 @@ def test_the_shipped_head_is_taken_for_its_own_weights_and_the_default_asks_for_
     assert with_a_known_map(SimpleNamespace(sha256=found.generator_sha256), chosen, heard.append) is chosen
     assert heard == []
     assert shipped_head(found.generator_sha256).spread().as_dict() == {"method": "head", "head_sha256": found.sha256}
+
+
+def test_at_other_steps_the_map_is_still_the_heads_and_its_worth_is_told_with_the_sample():
+    found = TrainedHead.load(resources_folder() / "Models" / SHIPPED_HEAD)
+    chosen = SynthesisSettings(steps=7)
+    assert with_a_known_map(SimpleNamespace(sha256=found.generator_sha256), chosen, lambda message: None) is chosen

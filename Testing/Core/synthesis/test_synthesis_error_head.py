@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from numpy.testing import assert_allclose
 
 from StructDiffCore.models.condition_tensors import MAP_NAMES
 from StructDiffCore.synthesis.error_head import ErrorHead, local_deviation
 from StructDiffCore.synthesis.error_head_examples import FADED, GAP_VOXELS, Example, vessels_painted_over
-from StructDiffCore.synthesis.error_head_training import FitSettings, fit, vessel_errors_hu
+from StructDiffCore.synthesis.error_head_training import FitSettings, fit, main, vessel_errors_hu
 
 EDGE = 16
 
@@ -108,3 +109,15 @@ def test_painted_over_vessels_look_like_what_they_run_through():
     assert (found[:4, 5:7, 5:7] == 100).all()
     assert (found[8:, 5:7, 5:7] == -80).all()
     assert (found[:, :, :2] == 350).all()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--windows", "0"], ["--steps", "0"], ["--temperature", "5"], ["--sampling-steps", "0"], ["--model", "no-such.safetensors"]],
+)
+def test_what_no_head_can_be_trained_with_is_refused_in_one_line(wrong, tmp_path, capsys):
+    assert main(["--pool", str(tmp_path / "pool"), "--out", str(tmp_path / "out"), *wrong]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
