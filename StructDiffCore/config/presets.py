@@ -35,10 +35,6 @@ SSV_METHODS = {
     "trajectory": "spread of the estimates along the sample's own path (no further network calls)",
     "tails": "spread over short paths that leave the sample's own at its middle (one further call each)",
     "full": "spread over several skipped paths from the same start noise, as published: found not informative on digital hearts",
-    "full-a": "full without the last level",
-    "full-b": "full without the first level",
-    "full-c": "full without first and last level",
-    "full-any": "full over any levels",
     "noises": "spread over several samples from fresh start noises",
     "head": "expected error, from a small network on the generator's features (no further network calls); informative on digital "
     "hearts about errors above 50 HU, not about what a segmenter would misread",

@@ -17,7 +17,7 @@ from torch import Tensor
 from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.diffusion.ddim import ddim
 from StructDiffCore.diffusion.denoiser import Denoiser
-from StructDiffCore.diffusion.levels import SIGMA_MAX, Level, log_snr_levels
+from StructDiffCore.diffusion.levels import Level, log_snr_levels
 from StructDiffCore.diffusion.sampling import SamplingStep, last_clean, start_noise
 from StructDiffCore.domain import Geometry, StructDiffError, Volume
 
@@ -110,10 +110,11 @@ class SkippedPathsSpread(Spread):
     The paths are DDIM's (eta = 0): first order, so that uneven steps are not extrapolated. The grids are drawn from ``seed``.
     """
 
-    def __init__(self, paths: int, steps: int, seed: int, ends: Ends | None = None, name: str = "full") -> None:
+    name = "full"
+
+    def __init__(self, paths: int, steps: int, seed: int) -> None:
         rng = np.random.default_rng(np.random.SeedSequence([seed, GRID_STREAM]))
-        self.name = name
-        self.grids = [skipped_levels(steps, rng, ends) for _ in range(paths)]
+        self.grids = [skipped_levels(steps, rng) for _ in range(paths)]
 
     @property
     def extra_calls(self) -> int:
@@ -125,7 +126,7 @@ class SkippedPathsSpread(Spread):
     def variance(self, denoiser: Denoiser, start: Tensor) -> Tensor | None:
         seen = RunningVariance()
         for grid in self.grids:
-            seen.add(last_clean(ddim(denoiser, start * (grid[0].sigma / SIGMA_MAX), grid)))
+            seen.add(last_clean(ddim(denoiser, start, grid)))
         return seen.variance()
 
     def as_dict(self) -> dict[str, Any]:
@@ -207,31 +208,12 @@ def is_deciding(level: Level) -> bool:
     return low <= level.noise_ratio <= high
 
 
-@dataclass(frozen=True)
-class Ends:
-    """Which ends of a skipped grid are always kept, and of which levels the others are drawn."""
-
-    first: bool = True
-    last: bool = True
-    anywhere: bool = False
-    """Of all 64 levels instead of the deciding ones."""
-
-
-UNPINNED = {
-    "full-a": Ends(last=False),
-    "full-b": Ends(first=False),
-    "full-c": Ends(first=False, last=False),
-    "full-any": Ends(first=False, last=False, anywhere=True),
-}
-
-
-def skipped_levels(steps: int, rng: np.random.Generator, ends: Ends | None = None) -> list[Level]:
-    """A grid of half of ``steps`` levels (three at least): the kept ends, and the others drawn at random."""
-    ends = ends or Ends()
+def skipped_levels(steps: int, rng: np.random.Generator) -> list[Level]:
+    """A grid of half of ``steps`` levels (three at least): the noisiest, the last, and between them random deciding ones."""
     fine = log_snr_levels(FINE_LEVELS)
-    drawn = fine[:-1] if ends.anywhere else [level for level in fine if is_deciding(level)]
-    chosen = sorted(rng.choice(len(drawn), skipped_calls(steps) - ends.first - ends.last, replace=False))
-    return [*fine[: ends.first], *(drawn[index] for index in chosen), *fine[-1 - ends.last :]]
+    deciding = [level for level in fine if is_deciding(level)]
+    chosen = sorted(rng.choice(len(deciding), skipped_calls(steps) - 2, replace=False))
+    return [fine[0], *(deciding[index] for index in chosen), *fine[-2:]]
 
 
 class SpreadMaker(Protocol):
@@ -249,8 +231,6 @@ def spread_of(settings: SynthesisSettings, seed: int, head: SpreadMaker | None =
         if head is None:
             raise StructDiffError("no error head fits these weights", "choose --ssv trajectory, or train a head for them")
         return head.spread()
-    if settings.ssv in UNPINNED:
-        return SkippedPathsSpread(settings.ssv_paths, settings.steps, seed, UNPINNED[settings.ssv], settings.ssv)
     makers: dict[str, Callable[[], Spread]] = {
         "full": lambda: SkippedPathsSpread(settings.ssv_paths, settings.steps, seed),
         "tails": lambda: TailsSpread(settings.ssv_paths, seed),
