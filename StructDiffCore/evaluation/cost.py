@@ -28,17 +28,21 @@ def measured() -> Iterator[Cost]:
     """Measure the enclosed block."""
     cost, process, done = Cost(), psutil.Process(), threading.Event()
 
+    def look() -> None:
+        cost.peak_gib = max(cost.peak_gib, process.memory_info().rss / 2**30)
+
     def watch() -> None:
         while not done.wait(SAMPLE_EVERY_S):
-            cost.peak_gib = max(cost.peak_gib, process.memory_info().rss / 2**30)
+            look()
 
     watcher = threading.Thread(target=watch, daemon=True)
-    cost.peak_gib = process.memory_info().rss / 2**30
+    look()
     watcher.start()
     begin, begin_cpu = time.perf_counter(), time.process_time()
     try:
         yield cost
     finally:
         cost.seconds, cost.cpu_seconds = time.perf_counter() - begin, time.process_time() - begin_cpu
+        look()  # on a busy machine the watcher may not have had a turn
         done.set()
         watcher.join()
