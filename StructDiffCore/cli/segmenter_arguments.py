@@ -15,6 +15,7 @@ PRETRAIN = (
     "  real: {sources: [real.json], steps: 1000}           # stage 2, every voxel with weight 1\n"
     "  confidence: {kind: confidence}    # the calibrated map, else the standard deviation (the default), or\n"
     "  confidence: {kind: deviation_hu, tolerance_hu: 50}  # the standard deviation through the error function\n"
+    "  confidence: {full_trust_at: 0.25}                   # only strong doubt counts: 0.25 of confidence is full trust\n"
     "  confidence: {kind: none}                            # every voxel with weight 1: the plain loss\n"
     "  confidence: {kind: 'file:truth.nii.gz'}             # a map in [0, 1] of your own beside each image, or\n"
     "  confidence: {kind: 'file:../maps/{id}.nii.gz'}      # anywhere; {id}: the pair's, such as hearts/sample-000\n"
