@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .proof_report import Results
 
 CURVES = {"": ("unweighted", FAINT), "CAL": ("CAL, our map", ACCENT),
-          "strong doubt": ("CAL, strong doubt alone", "#ffb454"), "truth": ("known truth", "#7fd1ae"),
+          "strong doubt": ("CAL, strong doubt alone", "#ef6f6c"), "truth": ("known truth", "#7fd1ae"),
           "shuffled": ("our map shuffled", "#c792ea"), "shuffled truth": ("truth shuffled", "#82aaff")}  # fmt: skip
 
 

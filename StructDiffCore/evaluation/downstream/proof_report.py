@@ -26,7 +26,7 @@ HEADLINE = (("coronaries", "Dice"), ("coronaries", "clDice"), ("coronaries", "HD
             (CHAMBERS, "Dice"), (CHAMBERS, "HD95 mm"))  # fmt: skip
 RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"), ("both", "synthetic"), ("synthetic", "real"),
           ("more real", "augmented"), ("more real", "synthetic"),
-          ("synthetic", "synthetic @30"), ("synthetic", "augmented"),
+          ("synthetic", "synthetic @10"), ("synthetic", "synthetic @30"), ("synthetic", "augmented"),
           ("synthetic", "warped"), ("synthetic", "SynthSeg"), ("synthetic", "renderer"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"))  # fmt: skip
 QUESTIONS = (
