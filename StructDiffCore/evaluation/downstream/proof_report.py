@@ -167,10 +167,23 @@ def write_report(plan: HeartsPlan, out: Path) -> list[str]:
 
 
 def structure_tables(results: Results) -> list[str]:
-    """Lines of two tables: Dice of every structure, and the errors of all Betti numbers, the thick structures' mean."""
+    """Lines of three tables: Dice of every structure; all Betti errors (the thick structures' mean); coronary Dice by subset."""
     dice = [(structure, "Dice") for structure in STRUCTURES]
     betti = [(structure, f"b{n} error") for structure in ("coronaries", CHAMBERS) for n in range(3)]
-    return [*_arms_table(results, dice), "", *_arms_table(results, betti)]
+    return [*_arms_table(results, dice), "", *_arms_table(results, betti), "", *_subsets_table(results)]
+
+
+def _subsets_table(results: Results) -> list[str]:
+    """A row per arm: its coronary Dice on each subset by itself."""
+    found = {arm.words: subset_means(results.of_arm(arm.name, "coronaries", "Dice")) for arm in results.arms}
+    subsets = sorted({subset for means in found.values() for subset in means})
+    lines = [
+        "| coronary Dice | " + " | ".join(f"subset {subset}" for subset in subsets) + " |",
+        "|---" * (1 + len(subsets)) + "|",
+    ]
+    for words, means in found.items():
+        lines.append(f"| {words} | " + " | ".join(f"{means[one]:.3f}" if one in means else "-" for one in subsets) + " |")
+    return lines
 
 
 def _arms_table(results: Results, columns: Sequence[tuple[str, str]]) -> list[str]:

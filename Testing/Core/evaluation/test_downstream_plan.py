@@ -78,9 +78,10 @@ def test_a_report_of_a_half_done_experiment_tells_what_is_known(tmp_path):
     assert told["arms"]["truth @30"]["coronaries"]["Dice"]["mean"] == pytest.approx(0.5)
     assert told["coronary Dice by subset"] == {"truth @30": {"0": pytest.approx(0.5)}}
     assert "real only" not in (tmp_path / "proof.md").read_text()
-    dice, betti = (tmp_path / "structures.md").read_text().split("\n\n")
+    dice, betti, by_subset = (tmp_path / "structures.md").read_text().split("\n\n")
     assert "| 1 x 1 | 0.500 [0.500, 0.500] |" in dice.splitlines()[2]
     assert betti.splitlines()[2].count("1.000 [1.000, 1.000]") == 2
+    assert by_subset.splitlines()[2].endswith("dose 30 % | 0.500 |")
     assert (tmp_path / "proof.png").stat().st_size > 1000
 
 

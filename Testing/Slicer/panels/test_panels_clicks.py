@@ -1,7 +1,5 @@
 """Real clicks on every panel over real MRML; disabled buttons say why."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -172,28 +170,6 @@ def test_confidence_is_shown_thresholded_and_jumped_through(widget, with_confide
     click(confidence.overlayCheckBox)
     assert composite.GetForegroundVolumeID() is None
     assert "a hint where to look" in confidence.worthLabel.text()
-
-
-def a_map_with(widget, worth):
-    """A map whose manifest tells this worth."""
-    from StructDiffLib.results import RECORD_REFERENCE
-
-    bridge, grid = widget.session.bridge, Geometry((4, 4, 4), (1.0, 1.0, 1.0))
-    node = bridge.addVolume(Volume(np.zeros(grid.shape, np.float32), grid), worth)
-    record = bridge.scene.AddNewNodeByClass("vtkMRMLTextNode", "manifests")
-    record.SetText(json.dumps([{"confidence": {"worth": worth}}]))
-    node.SetNodeReferenceID(RECORD_REFERENCE, record.GetID())
-    return node
-
-
-def test_the_words_are_those_of_the_map_that_is_selected(widget, with_confidence):
-    label = panel(widget, "Confidence").worthLabel
-    poor, good = (a_map_with(widget, worth) for worth in ("not informative for errors", "informative for errors"))
-    for node, words in ((good, "informative for errors"), (poor, "not informative for errors")):
-        widget.session.parameters.confidenceNode = node
-        assert label.text() == words
-    widget.session.parameters.confidenceNode = with_confidence
-    assert "a hint where to look" in label.text()
 
 
 def test_comparison_goes_there_and_back(widget, ready, scene):
