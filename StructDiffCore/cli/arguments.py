@@ -111,6 +111,11 @@ def _add_generator(parser: Parser) -> None:
     )
     methods = "; ".join(f"{name}: {words}" for name, words in SSV_METHODS.items())
     parser.add_argument("--ssv", choices=tuple(SSV_METHODS), help=f"confidence map. {methods} (default {DEFAULT_SSV})")
+    parser.add_argument(
+        "--template-detail",
+        action="store_true",
+        help="carry over what the template shows of tissue without a label: lung vessels, cortex of bone, devices",
+    )
     parser.add_argument("--tile", type=int, metavar="N", help="tile edge in voxels, a multiple of 8 (default: what fits)")
 
 

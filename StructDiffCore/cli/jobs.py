@@ -15,6 +15,7 @@ SETTINGS = (
     "steps",
     "sampler",
     "temperature",
+    "template_detail",
     "tile",
     "samples",
     "scheme",

@@ -28,6 +28,8 @@ class SynthesisSettings:
     """Network arithmetic: float32, bfloat16, or auto: bfloat16 where it is clearly faster."""
     temperature: float = DEFAULT_TEMPERATURE
     """Strength of the start noise, 0 to 1: less makes calmer, less varied tissue (0: the most likely picture)."""
+    template_detail: bool = False
+    """Carry over what the template shows of tissue that neither mask labels (vessels of the lung, cortex of bone, devices)."""
     feature_cache_mib: int = 512
     """Memory for condition features kept from step to step; tiles beyond it are encoded anew at every step."""
     ssv: str = DEFAULT_SSV

@@ -15,7 +15,9 @@ from .messages import Job
 from .presets import DEFAULT_MODEL, DEFAULT_PRESET, PRESETS, SAMPLERS, Preset
 from .settings import SynthesisSettings
 
-GENERATOR_SETTINGS = ("model", "preset", "steps", "sampler", "temperature", "tile", "overlap", "precision", "ssv", "ssv_paths")
+GENERATOR_SETTINGS = (
+    "model", "preset", "steps", "sampler", "temperature", "tile", "overlap", "precision", "ssv", "ssv_paths", "template_detail",
+)  # fmt: skip
 KNOWN_SETTINGS = (*GENERATOR_SETTINGS, "samples", "scheme", "resample", "correspondence", "read_back")
 MAX_SAMPLES = 1000
 MAX_STEPS = 1000
@@ -69,6 +71,7 @@ def synthesis_settings(given: Mapping[str, Any]) -> SynthesisSettings:
         asked["precision"] = given["precision"]
     if given.get("temperature") is not None:
         asked["temperature"] = _number(given, "temperature")
+    asked["template_detail"] = _yes_or_no(given, "template_detail")
     return SynthesisSettings(**asked)
 
 
@@ -138,6 +141,13 @@ def _number(settings: Mapping[str, Any], name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise StructDiffError(f"{name} is {value!r}, expected a number", f"give a number for {name}")
     return float(value)
+
+
+def _yes_or_no(settings: Mapping[str, Any], name: str) -> bool:
+    value = settings.get(name, False)
+    if not isinstance(value, bool):
+        raise StructDiffError(f"{name} is {value!r}, expected true or false", f"give true or false for {name}")
+    return value
 
 
 def _correspondence(given: Any) -> Mapping[int, int]:

@@ -36,6 +36,8 @@ class Slots:
     """Slots of thin labels, the target's and the template's."""
     wall_hu: float = TYPICAL_HU[SOFT]
     """HU of a thin vessel's wall: the template's soft tissue."""
+    tissue: tuple[int, ...] = ()
+    """Slots of unlabelled tissue."""
 
     def moved(self, change: Callable[[NDArray], NDArray]) -> Slots:
         """The same slots after a change of the grid (a crop)."""
@@ -91,6 +93,7 @@ def composite_slots(
         {v: origin for v, (_, origin) in meanings.items()},
         (*thin, *thin_in_template),
         table[first_pseudo + SOFT].median_hu,
+        tuple(range(first_pseudo, first_pseudo + len(PSEUDO_NAMES))),
     )
 
 

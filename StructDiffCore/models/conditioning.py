@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from .composite import Slots, composite_slots
 from .painted_prior import DEFAULT_SOFTNESS_MM, paint_prior
 from .pseudo_labels import pseudo_labels
 from .region_code import RegionCode, region_codes
+from .template_detail import shared_context, template_detail
 from .vessel_surroundings import share_at, wall_share
 
 REACH_MM = 8.0
@@ -73,6 +74,8 @@ class ConditionSource:
     """Where the template has an image."""
     spacing_mm: NDArray[np.float64]
     softness_mm: float
+    detail_hu: NDArray[np.float32] | None = None
+    """(i, j, k): what the painted prior has on top of its paint, None for nothing."""
 
     @property
     def shape(self) -> Index:
@@ -98,12 +101,13 @@ class ConditionSource:
             _piece(self.known, outer_start, outer_shape),
             self.spacing_mm,
             self.softness_mm,
+            None if self.detail_hu is None else _piece(self.detail_hu, outer_start, outer_shape),
         )
         return outer._maps().crop(_triple(margin), shape)
 
     def _maps(self) -> ConditionMaps:
-        thin_distance = _thin_distance(self.target_labels, self.thin_values, self.spacing_mm)
-        prior, known = self._painted(self.slots.target, share_at(thin_distance, self.spacing_mm)), self.known
+        thin_distance, known = _thin_distance(self.target_labels, self.thin_values, self.spacing_mm), self.known
+        prior = self._target_prior(thin_distance, self.softness_mm)
         return ConditionMaps(
             prior_hu=prior,
             edge_distance_mm=_edge_distance(self.target_labels, self.spacing_mm),
@@ -118,16 +122,23 @@ class ConditionSource:
     def prior(self, softness_mm: ArrayLike | None = None) -> NDArray[np.float32]:
         """The painted prior P (i, j, k) of the whole target, in HU, with another point spread where one is given."""
         thin_distance = _thin_distance(self.target_labels, self.thin_values, self.spacing_mm)
-        return self._painted(self.slots.target, share_at(thin_distance, self.spacing_mm), softness_mm)
+        return self._target_prior(thin_distance, self.softness_mm if softness_mm is None else softness_mm)
+
+    def with_template_detail(self) -> ConditionSource:
+        """The same with the template's detail of unlabelled tissue on top of the target's prior."""
+        context = shared_context(self.slots, self.spacing_mm) & self.known
+        misfit = np.where(self.known, self.template_image - self._template_prior(), 0).astype(np.float32)
+        return replace(self, detail_hu=template_detail(misfit, context, self.spacing_mm))
+
+    def _target_prior(self, thin_distance_mm: NDArray[np.float32], softness_mm: ArrayLike) -> NDArray[np.float32]:
+        painted = self._painted(self.slots.target, share_at(thin_distance_mm, self.spacing_mm), softness_mm)
+        return painted if self.detail_hu is None else painted + self.detail_hu
 
     def _template_prior(self) -> NDArray[np.float32]:
         lumen = np.isin(self.slots.template, self.slots.thin)
-        return self._painted(self.slots.template, wall_share(lumen, self.spacing_mm))
+        return self._painted(self.slots.template, wall_share(lumen, self.spacing_mm), self.softness_mm)
 
-    def _painted(
-        self, slots: NDArray[np.int16], wall: NDArray[np.float32], softness_mm: ArrayLike | None = None
-    ) -> NDArray[np.float32]:
-        softness = self.softness_mm if softness_mm is None else softness_mm
+    def _painted(self, slots: NDArray[np.int16], wall: NDArray[np.float32], softness: ArrayLike) -> NDArray[np.float32]:
         medians = dict(enumerate(self.slots.medians))
         return paint_prior(slots, medians, self.spacing_mm, softness, self.slots.thin, wall, self.slots.wall_hu)
 

@@ -17,11 +17,12 @@ class MeasuredAt:
     sampler: str
     steps: int
     temperature: float
+    template_detail: bool = False
 
     @classmethod
     def of(cls, weights_sha256: str, settings: SynthesisSettings) -> MeasuredAt:
         """Of samples made with these weights and settings."""
-        return cls(weights_sha256, settings.sampler, settings.steps, settings.temperature)
+        return cls(weights_sha256, settings.sampler, settings.steps, settings.temperature, settings.template_detail)
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> MeasuredAt | None:
@@ -35,10 +36,12 @@ class MeasuredAt:
     def from_dict(cls, content: Mapping[str, Any]) -> MeasuredAt:
         """From its JSON form; further fields are passed over. Raises KeyError, TypeError or ValueError for anything else."""
         weights, sampler = str(content["weights_sha256"]), str(content["sampler"])
-        return cls(weights, sampler, int(content["steps"]), float(content["temperature"]))
+        detail = bool(content.get("template_detail", False))  # files from before it was a setting have none
+        return cls(weights, sampler, int(content["steps"]), float(content["temperature"]), detail)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"weights {self.weights_sha256[:12]}, {self.sampler}, {self.steps} steps, temperature {self.temperature:g}"
+        told = f"weights {self.weights_sha256[:12]}, {self.sampler}, {self.steps} steps, temperature {self.temperature:g}"
+        return told + (", template detail" if self.template_detail else "")

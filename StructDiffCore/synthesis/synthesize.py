@@ -67,12 +67,13 @@ def sample(
     tell = on_message or (lambda message: None)
     asked = with_a_known_map(system, settings or SynthesisSettings(), tell)
     place = torch.device(device)
+    source = prepared.source.with_template_detail() if asked.template_detail else prepared.source
     rungs = ladder(place, inference_dtype(asked.precision, place), asked.tile)
 
     def attempt(rung: Rung) -> tuple[SampledVolume, Rung]:
         runner = copy.deepcopy(system).to(rung.device, rung.dtype)
         fitted = replace(asked, tile=rung.tile, overlap=min(asked.overlap, rung.tile // 2))
-        place = (prepared.source, prepared.geometry)
+        place = (source, prepared.geometry)
         head = head_for(system, asked, rung.device)
         return sample_volume(runner, *place, fitted, seed, on_step, rung.device, on_estimate, head), rung
 

@@ -13,6 +13,7 @@ SOURCES = {
     "SynthSeg": "+ SynthSeg-style Gaussians on MGM masks",
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
+    "detailed": "+ synthetic with the template's detail, unweighted",
     "both": "+ synthetic and the augmentation together",
     "more real": "+ as many more real cases (ceiling of twelve made pairs)",
 }

@@ -20,7 +20,7 @@ from .arms import FULL_TRUST_AT, Arm
 from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, further_patients, starts_masks, subset_patients
 from .gaussians import PICTURES
 from .learning import Entry, Lesson, learn
-from .maker import NOTE, Maker, gaussians_file
+from .maker import DETAILED, NOTE, Maker, gaussians_file
 from .pilot import Pilot, chosen_number
 from .proof_settings import ProofSettings
 from .real_domain import patient, write_pair
@@ -34,8 +34,10 @@ STRUCTURES: Structures = {
 }
 THIN = ("coronaries",)
 REAL = Arm("real")
-GENERATED = ("synthetic", "both", "renderer", "SynthSeg")
+GENERATED = ("synthetic", "both", "renderer", "SynthSeg", "detailed")
 """Sources whose pairs are made together, by the generator's weights."""
+REDRAWN = {"SynthSeg": "gaussians", "detailed": "detailed"}
+"""Sources that draw other pictures of the synthetic pairs' masks, and the kind of their items."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,8 @@ class HeartsPlan:
         items = []
         if source in GENERATED:
             items += [self._pair("pair", course, n, patients) for n in range(self.settings.pairs)]
-        if source == "SynthSeg":
-            items += [self._gaussians(item, course, patients) for item in list(items)]
+        if source in REDRAWN:
+            items += [self._redrawn(REDRAWN[source], item, patients) for item in list(items)]
         if source == "more real":
             further = further_patients(course.subset, course.cases, self.settings.pairs)
             items += [self._patient(number, starts_masks) for number in further]
@@ -190,14 +192,16 @@ class HeartsPlan:
         base = course.generated if kind == "pair" else course.base
         return Item(kind, f"{base}/{kind}-{number:03d}", make, patients)
 
-    def _gaussians(self, pair: Item, course: Course, patients: tuple[str, ...]) -> Item:
-        """More pictures of a synthetic pair's mask."""
-        seed = seed_of(self.settings.seed, "gaussians", pair.name)
+    def _redrawn(self, kind: str, pair: Item, patients: tuple[str, ...]) -> Item:
+        """Other pictures of a synthetic pair's mask."""
+        seed = seed_of(self.settings.seed, kind, pair.name)
 
         def make(place: Path, clock: Clock) -> None:
-            _maker(self.settings, self.shop.root, patients).write_gaussians(self.shop.root / pair.name, seed, place)
+            maker = _maker(self.settings, self.shop.root, patients)
+            write = maker.write_gaussians if kind == "gaussians" else maker.write_detailed
+            write(self.shop.root / pair.name, seed, place)
 
-        return Item("gaussians", pair.name.replace("/pair-", "/gaussians-"), make, (*patients, pair.name))
+        return Item(kind, pair.name.replace("/pair-", f"/{kind}-"), make, (*patients, pair.name))
 
     def _learn(self, course: Course, place: Path, clock: Clock) -> None:
         learn(self.lesson(course), self.settings.learning, place, clock)
@@ -225,14 +229,14 @@ class HeartsPlan:
     def _own_entries(self, course: Course) -> list[Entry]:
         """The pairs of the arm's own source, the few real ones and their augmented copies apart."""
         arm, root = course.arm, self.shop.root
-        kind = {"SynthSeg": "gaussians", "more real": "patient", "warped": "warped"}.get(arm.source, "pair")
+        kind = {**REDRAWN, "more real": "patient", "warped": "warped"}.get(arm.source, "pair")
         folders = [root / item.name for item in self._pairs(course, ()) if item.kind == kind]
         if kind == "patient":
             return [real_entry(folder) for folder in folders]
         if kind == "gaussians":
             return [made_entry(folder, gaussians_file(number)) for folder in folders for number in range(PICTURES)]
         pictures = {"synthetic": f"synthetic-{arm.dose}", "both": "synthetic-0", "warped": "image"}
-        picture = f"{pictures.get(arm.source, arm.source)}.nii.gz"
+        picture = DETAILED if kind == "detailed" else f"{pictures.get(arm.source, arm.source)}.nii.gz"
         return [made_entry(folder, picture, arm.map_file) for folder in folders]
 
     def _test(self, course: Course, heart: int) -> Item:

@@ -34,6 +34,7 @@ from .proof_settings import ProofSettings
 from .real_domain import write_pair
 
 NOTE = "note.json"
+DETAILED = "detailed.nii.gz"
 SEEDS = 2**31
 
 
@@ -107,15 +108,26 @@ class Maker:
 
     def write_gaussians(self, pair: Path, seed: int, out: Path) -> None:
         """Gaussian pictures gaussians-N.nii.gz of a synthetic pair's mask."""
+        target, prepared = self._again(pair, out)
+        regions = prepared.source.slots.target
+        for picture in range(PICTURES):
+            rng = numpy_generator(seed, "gaussians", picture)
+            write_volume(gaussian_picture(regions, target.geometry, rng), out / gaussians_file(picture))
+
+    def write_detailed(self, pair: Path, seed: int, out: Path) -> None:
+        """The picture detailed.nii.gz of a synthetic pair's mask: made with the template's detail of unlabelled tissue."""
+        _, prepared = self._again(pair, out)
+        asked = SynthesisSettings(steps=self.settings.sampling_steps, ssv="off", template_detail=True)
+        write_volume(sample(self.system, prepared, asked, seed_of(seed, "sample") % SEEDS).noisy, out / DETAILED)
+
+    def _again(self, pair: Path, out: Path) -> tuple[LabelMap, Prepared]:
+        """A synthetic pair's mask, prepared with its template once more; mask and note are copied to ``out``."""
         for name in ("mask.nii.gz", NOTE):
             shutil.copyfile(pair / name, out / name)
         target = read_label_map(pair / "mask.nii.gz", CARDIAC)
         templates = {self.few.template(number).id: number for number in range(len(self.few.pairs))}
         number = templates[json.loads((pair / NOTE).read_text(encoding="utf-8"))["template"]]
-        regions = prepare(target, self.few.template(number)).source.slots.target
-        for picture in range(PICTURES):
-            rng = numpy_generator(seed, "gaussians", picture)
-            write_volume(gaussian_picture(regions, target.geometry, rng), out / gaussians_file(picture))
+        return target, prepare(target, self.few.template(number))
 
     def write_warped(self, seed: int, out: Path) -> None:
         """A real pair seen through a warp of MGM: mask.nii.gz and image.nii.gz."""

@@ -28,6 +28,7 @@ RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"),
           ("more real", "augmented"), ("more real", "synthetic"),
           ("synthetic", "synthetic @10"), ("synthetic", "synthetic @30"), ("synthetic", "augmented"),
           ("synthetic", "warped"), ("synthetic", "SynthSeg"), ("synthetic", "renderer"),
+          ("detailed", "synthetic"), ("detailed", "augmented"), ("detailed", "warped"), ("detailed untuned", "synthetic untuned"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
@@ -49,6 +50,10 @@ QUESTIONS = (
     ("both", "augmented", "synthetic pairs and the augmentation together beat the augmentation alone"),
     ("synthetic", "SynthSeg", "synthetic pairs beat the SynthSeg-style arm"),
     ("synthetic", "renderer", "synthetic pairs beat the renderer"),
+    ("detailed untuned", "synthetic untuned", "before fine-tuning the template's detail helps"),
+    ("detailed", "synthetic", "after fine-tuning the template's detail helps"),
+    ("detailed", "augmented", "synthetic pairs with the template's detail beat the strong augmentation"),
+    ("detailed", "warped", "synthetic pairs with the template's detail beat MGM's warps of the real pair"),
 )  # fmt: skip
 """Does the first arm beat the second? Those before fine-tuning were added after the first design had failed (ADR 9)."""
 
