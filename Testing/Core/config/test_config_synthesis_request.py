@@ -31,6 +31,7 @@ def test_an_empty_job_takes_the_presets():
         ({"steps": True}, "steps is True"),
         ({"temperature": "cold"}, "temperature is 'cold', expected a number"),
         ({"temperature": 1.5}, "temperature is 1.5, expected 0 to 1"),
+        ({"template_detail": 1}, "template_detail is 1, expected true or false"),
         ({"samples": 0}, "samples is 0"),
         ({"samples": 10**6}, "samples is 1000000"),
         ({"sampler": "magic"}, "unknown sampler 'magic'"),

@@ -22,6 +22,7 @@ from StructDiffCore.io.files import read_label_map, read_volume
 from StructDiffCore.phantom.anatomy import HeartSettings
 from StructDiffCore.phantom.heart import digital_heart
 from StructDiffCore.phantom.tissues import Tissue
+from StructDiffCore.systems.structdiff import default_structdiff
 from StructDiffCore.vessels.graph import Branch, VesselGraph
 
 GRID = Geometry((48, 48, 48), (0.8, 0.8, 0.8))
@@ -63,9 +64,9 @@ def a_vessel():
     return labels, trees, Volume(np.where(inside, 400.0, -80.0).astype(np.float32), GRID)
 
 
-def a_maker(pairs=()):
+def a_maker(pairs=(), system=None):
     few = FewReal(tuple(f"p{n}" for n in range(len(pairs))), tuple(pairs))
-    return Maker(SETTINGS, SimpleNamespace(sha256="0" * 64), few)  # type: ignore[arg-type]
+    return Maker(SETTINGS, system or SimpleNamespace(sha256="0" * 64), few)  # type: ignore[arg-type]
 
 
 def test_doses_differ_only_around_the_lost_vessel_and_share_their_noise(tmp_path):
@@ -102,6 +103,22 @@ def test_gaussians_are_pictures_of_the_pairs_own_mask_in_different_contrasts(tmp
     jumps = [picture[inside].mean() - picture[~inside].mean() for picture in pictures]
     assert min(np.abs(np.diff(jumps))) > 5
     assert min(np.abs(jumps)) > 20
+
+
+def test_a_detailed_picture_shows_what_the_template_shows_beside_its_labels(tmp_path):
+    pair = a_ball_pair()
+    at = np.indices(GRID.shape)
+    rod, marrow = np.hypot(at[0] - 40, at[1] - 8) < 2, (at[0] > 40) & (at[1] > 34)
+    hu = np.select([rod, marrow], [700.0, 400.0], pair.image.voxels).astype(np.float32)
+    maker = a_maker([ImageMaskPair(Volume(hu, GRID), pair.mask)], default_structdiff())
+    folder, out = tmp_path / "pair", tmp_path / "detailed"
+    folder.mkdir(), out.mkdir()
+    real_domain.write_pair(pair, folder)
+    (folder / "note.json").write_text(json.dumps({"template": maker.few.template(0).id}))
+    maker.write_detailed(folder, 7, out)
+    assert read_volume(out / "detailed.nii.gz").voxels[rod].mean() > 550
+    np.testing.assert_array_equal(read_label_map(out / "mask.nii.gz", CARDIAC).voxels, pair.mask.voxels)
+    assert json.loads((out / "note.json").read_text()) == json.loads((folder / "note.json").read_text())
 
 
 def test_a_gaussian_picture_fills_the_window_that_segmenters_see():

@@ -50,6 +50,7 @@ def test_a_measured_map_is_turned_into_confidences(measured):
         {"temperature": None},
         {"method": "full"},
         {"ssv_paths": 20},
+        {"template_detail": True},
     ],
 )
 def test_samples_or_maps_made_otherwise_have_no_confidences(measured, other):
@@ -61,7 +62,8 @@ def test_a_measured_map_says_what_it_was_found_to_be_worth(measured):
 
 
 @pytest.mark.parametrize(
-    "other", [{"steps": 6}, {"temperature": 1.0}, {"weights": "else"}, {"method": "full"}, {"ssv_paths": 20}]
+    "other",
+    [{"steps": 6}, {"temperature": 1.0}, {"weights": "else"}, {"method": "full"}, {"ssv_paths": 20}, {"template_detail": True}],
 )
 def test_a_map_of_other_settings_is_never_called_informative(measured, other):
     told = confidence_worth(a_synthesis(**other))

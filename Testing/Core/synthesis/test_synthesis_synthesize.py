@@ -113,6 +113,21 @@ def test_everything_in_one_call(a_target, a_small_system):
     assert made.record["code_origins"]["left coronary tree"] == "template"
 
 
+def test_the_templates_detail_is_drawn_where_it_is_asked_for(a_small_system):
+    hu, mask = a_body((40, 44, 36), (1.5, 1.5, 1.5))
+    at = np.moveaxis(np.indices(hu.shape), 0, -1) * 1.5
+    lung_vessel = np.hypot(at[..., 0] - 4, at[..., 1] - 50) < 2.5
+    noise = np.random.default_rng(0).normal(0, 18, hu.shape)
+    image = Volume((np.where(lung_vessel, 350.0, hu) + noise).astype(np.float32), mask.geometry)
+    ready = prepare(mask, Template(ImageMaskPair(image, mask), "with a lung vessel"))
+    plain, detailed = (
+        sample(a_small_system, ready, SynthesisSettings(steps=1, ssv="off", template_detail=asked)) for asked in (False, True)
+    )
+    drawn = (detailed.clean.voxels - plain.clean.voxels)[lung_vessel]
+    assert drawn.mean() > 200
+    assert (plain.record["settings"]["template_detail"], detailed.record["settings"]["template_detail"]) == (False, True)
+
+
 def test_an_image_that_is_no_ct_is_refused(a_target, a_small_system):
     pair = a_template().pair
     unit = Volume((pair.image.voxels - pair.image.voxels.min()) / np.ptp(pair.image.voxels), pair.geometry)
