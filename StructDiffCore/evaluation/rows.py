@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from StructDiffCore.config.presets import SAMPLERS
 from StructDiffCore.config.settings import SynthesisSettings
@@ -77,14 +78,17 @@ def _loaded(weights: str) -> StructDiff:
 
 
 PLAIN: dict[str, Row] = {"truth": truth, "renderer": renderer, "template": template, "structdiff": network}
-NAMES = (*PLAIN, *NULLED, "one call", "structdiff@STEPS", "structdiff@STEPS:SAMPLER", "weights:FILE", "mask only:FILE")
+CHANGED: dict[str, dict[str, Any]] = {"one call": {"steps": 1}, "template detail": {"template_detail": True}}
+"""Rows that are StructDiff with other settings."""
+NAMES = (*PLAIN, *NULLED, *CHANGED, "structdiff@STEPS", "structdiff@STEPS:SAMPLER", "weights:FILE", "mask only:FILE")
 """What a row may be called."""
 
 
 def row_named(name: str) -> Row:
     """The row of that name. 'structdiff@20:heun' takes other steps and sampler, 'one call' a single one from pure noise
-    (regression with the same network); 'without template', 'without codes', 'without prior', 'template stacking' set inputs of
-    the trained network to null, which is no retrained ablation. Raises StructDiffError for unknown names.
+    (regression with the same network), 'template detail' carries over what the template shows of unlabelled tissue;
+    'without template', 'without codes', 'without prior', 'template stacking' set inputs of the trained network to null, which
+    is no retrained ablation. Raises StructDiffError for unknown names.
     """
     if name in PLAIN:
         return PLAIN[name]
@@ -94,7 +98,7 @@ def row_named(name: str) -> Row:
         return mask_only(name.removeprefix("mask only:"))
     if name.startswith("weights:"):
         return other_weights(name.removeprefix("weights:"))
-    changes = {"steps": 1} if name == "one call" else _changes(name)
+    changes = CHANGED.get(name) or _changes(name)
     return lambda case, prepared, system, settings, seed: network(case, prepared, system, replace(settings, **changes), seed)
 
 
@@ -108,11 +112,11 @@ def calls_of(name: str, steps: int) -> int:
     """Network calls of a row per tile, for rows that take ``steps`` unless their name says otherwise; 0 without a network."""
     if name in ("truth", "renderer", "template"):
         return 0
-    changes = {"steps": 1} if name == "one call" else _changes(name) if name.startswith("structdiff@") else {}
+    changes = CHANGED.get(name) or (_changes(name) if name.startswith("structdiff@") else {})
     return replace(SynthesisSettings(steps=steps), **changes).denoiser_calls
 
 
-def _changes(name: str) -> dict[str, int | str]:
+def _changes(name: str) -> dict[str, Any]:
     """Steps and sampler of 'structdiff@STEPS:SAMPLER'."""
     head, _, tail = name.partition("@")
     steps, _, sampler = tail.partition(":")

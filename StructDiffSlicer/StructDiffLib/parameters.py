@@ -68,6 +68,8 @@ class StructDiffParameters:
     """Other weights than the shipped ones."""
     readBack: bool = False
     """Let the shipped segmenter read the synthetic volume; its mask can be checked in the quality step."""
+    templateDetail: bool = False
+    """Carry over what the template shows of tissue that neither mask labels."""
     imageNode: vtkMRMLScalarVolumeNode
     """The synthetic volume that the confidence and quality steps look at."""
     confidenceNode: vtkMRMLScalarVolumeNode
@@ -92,6 +94,7 @@ def jobFrom(parameters, inputs, outFolder):
         "samples": int(parameters.samples),
         "resample": False,
         "read_back": bool(parameters.readBack),
+        "template_detail": bool(parameters.templateDetail),
     }
     job = {
         "verb": "synthesize",
@@ -122,6 +125,8 @@ def commandLineFrom(job):
         parts.append("--resample")
     if settings.get("read_back"):
         parts.append("--read-back")
+    if settings.get("template_detail"):
+        parts.append("--template-detail")
     parts += ["--seed", job["seed"], "--device", job["device"], "--out", job["out"]]
     return " ".join(shlex.quote(str(part)) for part in parts)
 

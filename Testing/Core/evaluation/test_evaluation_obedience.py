@@ -1,10 +1,14 @@
 """Scores that ask whether the answer obeys the mask: hand-drawn cases with a known answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from StructDiffCore.config.settings import SynthesisSettings
 from StructDiffCore.domain import CARDIAC, Geometry, LabelMap, StructDiffError, Volume
+from StructDiffCore.evaluation import rows
 from StructDiffCore.evaluation.copying import detail_correlation
 from StructDiffCore.evaluation.harness import Result
 from StructDiffCore.evaluation.journal import begin, note, read_journal
@@ -137,8 +141,19 @@ def test_unknown_rows_are_refused(name):
         row_named(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("one call", {"steps": 1}), ("template detail", {"template_detail": True}), ("structdiff@4", {"steps": 4})],
+)
+def test_a_rows_name_says_which_settings_change(name, changed, monkeypatch):
+    asked = []
+    monkeypatch.setattr(rows, "network", lambda case, prepared, system, settings, seed: asked.append(settings))
+    row_named(name)(None, None, None, SynthesisSettings(steps=10), 1)
+    assert asked == [replace(SynthesisSettings(steps=10), **changed)]
+
+
 def test_network_calls_are_told_by_the_rows_name():
-    rows = {
+    calls = {
         "truth": 0,
         "renderer": 0,
         "one call": 1,
@@ -146,8 +161,9 @@ def test_network_calls_are_told_by_the_rows_name():
         "structdiff@4": 4,
         "structdiff@4:heun": 7,
         "without codes": 10,
+        "template detail": 10,
     }
-    assert {row: calls_of(row, 10) for row in rows} == rows
+    assert {row: calls_of(row, 10) for row in calls} == calls
 
 
 def test_a_stopped_evaluation_goes_on_with_its_answers(tmp_path):

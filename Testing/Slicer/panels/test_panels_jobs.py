@@ -17,7 +17,8 @@ INPUTS = {"mask": "/a b/mäsk.seg.nrrd", "template_image": "/t/ct.nrrd", "templa
 def parameters(**changed):
     from StructDiffLib.parameters import Preset
 
-    given = {"weightsFile": Path(), "readBack": False, "preset": Preset.BEST, "samples": 3, "seed": 11, "device": "auto"}
+    choices = {"readBack": False, "templateDetail": False, "preset": Preset.BEST, "samples": 3, "seed": 11, "device": "auto"}
+    given = {"weightsFile": Path(), **choices}
     return SimpleNamespace(**{**given, **changed})
 
 
@@ -27,6 +28,7 @@ def parameters(**changed):
         ({}, None),
         ({"weightsFile": Path("/w/my own.safetensors"), "device": "cuda:1"}, None),
         ({"seed": 0, "readBack": True}, "cardiac"),
+        ({"templateDetail": True}, None),
     ],
 )
 def test_the_copied_command_line_is_the_very_same_job(desktop, changed, scheme):
