@@ -15,7 +15,7 @@ SOURCES = {
     "synthetic": "+ synthetic, unweighted",
     "detailed": "+ synthetic with the template's detail, unweighted",
     "both": "+ synthetic and the augmentation together",
-    "more real": "+ as many more real cases (ceiling of twelve made pairs)",
+    "more real": "+ as many more real cases (ceiling of made pairs)",
 }
 """Pairs of the first stage, by name."""
 MAPS = {

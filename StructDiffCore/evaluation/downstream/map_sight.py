@@ -12,6 +12,10 @@ from StructDiffCore.domain import CARDIAC
 from StructDiffCore.evaluation.confidence_metrics import auroc
 from StructDiffCore.io.files import read_label_map, read_volume
 
+from .arms import FULL_TRUST_AT
+
+DOUBT_BELOW = FULL_TRUST_AT["strong doubt"]
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -28,12 +32,17 @@ class Sight:
     """Mean confidence elsewhere."""
     share: float
     """Of the vessel voxels that lie in the picture, those that are lost."""
+    lost_below: float
+    """Share of the lost voxels whose confidence is below ``DOUBT_BELOW``."""
+    sound_below: float
+    """The same of the others."""
 
     def __str__(self) -> str:
         return (
             f"at {self.dose} % our map doubts lost vessel voxels with an AUROC of {self.auroc:.2f}: mean confidence "
             f"{self.lost:.2f} where the evidence is gone ({100 * self.share:.0f} % of the vessel voxels in the picture), "
-            f"{self.sound:.2f} elsewhere ({self.pairs} pairs)"
+            f"{self.sound:.2f} elsewhere; below {DOUBT_BELOW:g} lie {100 * self.lost_below:.0f} and "
+            f"{100 * self.sound_below:.0f} % ({self.pairs} pairs)"
         )
 
 
@@ -43,10 +52,12 @@ def sight(folders: Sequence[Path], dose: int) -> Sight | None:
     return Sight(dose, len(rows), *(float(n) for n in np.mean(rows, 0))) if rows else None
 
 
-def _row(folder: Path, dose: int) -> tuple[float, float, float, float] | None:
+def _row(folder: Path, dose: int) -> tuple[float, ...] | None:
     vessels = np.isin(read_label_map(folder / "mask.nii.gz", CARDIAC).voxels, CARDIAC.thin_values)
     told, truth = (read_volume(folder / f"{name}-{dose}.nii.gz").voxels[vessels] for name in ("CAL", "truth"))
     lost = truth < 0.5
     if not lost.any() or lost.all():
         return None
-    return auroc(-told, lost), float(told[lost].mean()), float(told[~lost].mean()), float(lost.mean())
+    told_lost, told_sound = told[lost], told[~lost]
+    means = told_lost.mean(), told_sound.mean(), lost.mean(), (told_lost < DOUBT_BELOW).mean(), (told_sound < DOUBT_BELOW).mean()
+    return auroc(-told, lost), *map(float, means)
