@@ -103,7 +103,8 @@ def _case(
     edge = (settings.voxels - settings.crop) // 2
     box = (slice(edge, edge + settings.crop),) * 3
     prepared, damaged = _damaged(damage, window, whole, box, rng)
-    condition = prepared.source.crop((edge,) * 3, (settings.crop,) * 3)
+    source = prepared.source.with_template_detail() if settings.template_detail else prepared.source
+    condition = source.crop((edge,) * 3, (settings.crop,) * 3)
     return ConfidenceCase(asked, damage, window, condition, box, damaged[box])
 
 

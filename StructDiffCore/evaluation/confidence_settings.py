@@ -40,6 +40,8 @@ class ConfidenceSettings:
     """Denoising steps of a sample."""
     temperature: float = SynthesisSettings().temperature
     """Strength of a sample's start noise."""
+    template_detail: bool = False
+    """Samples carry over the template's detail of unlabelled tissue."""
     threshold_hu: float = 50.0
     """A larger error is gross: half the contrast between muscle and fat, a sixth of that between muscle and contrast blood."""
     pool: str = "runs/judge-pool"
@@ -60,7 +62,7 @@ class ConfidenceSettings:
     @property
     def sampling(self) -> SynthesisSettings:
         """How the samples are made."""
-        return SynthesisSettings(steps=self.steps, temperature=self.temperature)
+        return SynthesisSettings(steps=self.steps, temperature=self.temperature, template_detail=self.template_detail)
 
     def __post_init__(self) -> None:
         for name in ("methods", "damages", "references"):

@@ -137,13 +137,19 @@ def test_counts_are_of_the_independent_errors():
 
 
 @pytest.fixture(scope="module")
-def cases():
-    """A coarse window whole, with a bright patch and without its template's trees."""
+def coarse_cases():
+    """Settings -> a coarse window whole, with a bright patch and without its template's trees."""
     field = Geometry((64,) * 3, (1.6,) * 3, (-51.0,) * 3)
     hearts = [digital_heart(seed, field) for seed in (6, 8)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(confidence_cases, "_heart", lambda domain, number, settings: hearts[number])
-        return cases_of(Asked("training", 0, ("patch", "branch")), ConfidenceSettings(voxels=48, crop=24, seed=3))
+        damages = ("patch", "branch")
+        yield lambda **given: cases_of(Asked("training", 0, damages), ConfidenceSettings(voxels=48, crop=24, seed=3, **given))
+
+
+@pytest.fixture(scope="module")
+def cases(coarse_cases):
+    return coarse_cases()
 
 
 def test_all_cases_of_a_window_show_its_middle(cases):
@@ -166,3 +172,10 @@ def test_a_bright_patch_is_a_ball_of_the_template_and_nothing_else_changes(cases
 def test_a_template_without_its_trees_changes_what_the_condition_shows_and_the_tube_is_where(cases):
     assert_array_equal(cases[2].damaged, cases[2].tube)
     assert np.abs(cases[2].condition.template_hu - cases[0].condition.template_hu).max() > 50
+
+
+def test_samples_with_the_templates_detail_are_judged_with_it(cases, coarse_cases):
+    detailed = coarse_cases(template_detail=True)[0].condition
+    assert np.abs(detailed.prior_hu - cases[0].condition.prior_hu).max() > 60
+    assert_array_equal(detailed.slots, cases[0].condition.slots)
+    assert ConfidenceSettings(template_detail=True).sampling.template_detail

@@ -43,7 +43,16 @@ def test_the_default_map_is_measured_at_every_preset(preset):
     assert found["flips", "all"].answer == "not informative"
 
 
-@pytest.mark.parametrize("settings", [{"steps": 7}, {"temperature": 1.0}, {"sampler": "euler", "steps": 10}])
+def test_the_default_map_is_measured_with_the_templates_detail():
+    found = shipped("head", template_detail=True)
+    assert found["gross", "all"].answer == "informative"
+    assert found["gross", "all"] != shipped("head")["gross", "all"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": 7}, {"temperature": 1.0}, {"sampler": "euler", "steps": 10}, {"steps": 6, "template_detail": True}],
+)
 def test_other_samples_were_not_measured(settings):
     assert shipped("head", **settings) == {}
 
