@@ -11,6 +11,8 @@ TARGET_BYTES_PER_VOXEL = 48
 """Whole-volume arrays at the peak: labels, aligned template, slots, sampler state, noise."""
 SPREAD_BYTES_PER_VOXEL = {"off": 0, "trajectory": 8, "full": 16, "tails": 24, "noises": 20, "head": 8}
 """The confidence map's running mean and squares; several paths walk on beside the finished volume."""
+DETAIL_BYTES_PER_VOXEL = 4
+"""The template's detail, kept beside the condition."""
 TEMPLATE_BYTES_PER_VOXEL = 100
 """Reading a template's region codes and noise."""
 MOST_VOXELS_READ = 24_000_000
@@ -37,7 +39,8 @@ class MemoryEstimate:
 def memory_needed(shape: Sequence[int], template_voxels: int, settings: SynthesisSettings, precision: str) -> MemoryEstimate:
     """Estimate for a target of ``shape`` voxels in float32 or bfloat16, beyond what the program itself holds."""
     voxels = int(shape[0]) * int(shape[1]) * int(shape[2])
-    target = voxels * (TARGET_BYTES_PER_VOXEL + SPREAD_BYTES_PER_VOXEL[settings.ssv])
+    detail = DETAIL_BYTES_PER_VOXEL if settings.template_detail else 0
+    target = voxels * (TARGET_BYTES_PER_VOXEL + SPREAD_BYTES_PER_VOXEL[settings.ssv] + detail)
     whole = max(target, min(template_voxels, MOST_VOXELS_READ) * TEMPLATE_BYTES_PER_VOXEL)
     tile_voxels = min(settings.tile, shape[0]) * min(settings.tile, shape[1]) * min(settings.tile, shape[2])
     return MemoryEstimate(whole, int(tile_voxels) * TILE_BYTES_PER_VOXEL[precision], settings.feature_cache_mib * 2**20)

@@ -81,10 +81,11 @@ def test_a_volume_that_cannot_fit_is_refused_with_numbers():
 
 
 def test_memory_grows_with_the_tile_and_the_volume():
-    def needed(shape, tile):
-        return memory_needed(shape, 1, SynthesisSettings(tile=tile), "float32").total
+    def needed(shape, tile, **settings):
+        return memory_needed(shape, 1, SynthesisSettings(tile=tile, **settings), "float32").total
 
     assert needed((256,) * 3, 128) > needed((256,) * 3, 64) > needed((128,) * 3, 64)
+    assert needed((256,) * 3, 64, template_detail=True) - needed((256,) * 3, 64) == 4 * 256**3
 
 
 def test_the_ladder_goes_to_bf16_then_smaller_tiles_then_the_cpu():
