@@ -20,7 +20,7 @@ from .arms import FULL_TRUST_AT, Arm
 from .few_real import FIRST_PILOT_TEST, FIRST_TEST, FewReal, further_patients, starts_masks, subset_patients
 from .gaussians import PICTURES
 from .learning import Entry, Lesson, learn
-from .maker import DETAILED, NOTE, Maker, gaussians_file
+from .maker import NOTE, Maker, gaussians_file
 from .pilot import Pilot, chosen_number
 from .proof_settings import ProofSettings
 from .real_domain import patient, write_pair
@@ -236,7 +236,7 @@ class HeartsPlan:
         if kind == "gaussians":
             return [made_entry(folder, gaussians_file(number)) for folder in folders for number in range(PICTURES)]
         pictures = {"synthetic": f"synthetic-{arm.dose}", "both": "synthetic-0", "warped": "image"}
-        picture = DETAILED if kind == "detailed" else f"{pictures.get(arm.source, arm.source)}.nii.gz"
+        picture = f"{pictures.get(arm.source, arm.source)}.nii.gz"
         return [made_entry(folder, picture, arm.map_file) for folder in folders]
 
     def _test(self, course: Course, heart: int) -> Item:

@@ -34,7 +34,6 @@ from .proof_settings import ProofSettings
 from .real_domain import write_pair
 
 NOTE = "note.json"
-DETAILED = "detailed.nii.gz"
 SEEDS = 2**31
 
 
@@ -118,7 +117,7 @@ class Maker:
         """The picture detailed.nii.gz of a synthetic pair's mask: made with the template's detail of unlabelled tissue."""
         _, prepared = self._again(pair, out)
         asked = SynthesisSettings(steps=self.settings.sampling_steps, ssv="off", template_detail=True)
-        write_volume(sample(self.system, prepared, asked, seed_of(seed, "sample") % SEEDS).noisy, out / DETAILED)
+        write_volume(sample(self.system, prepared, asked, seed_of(seed, "sample") % SEEDS).noisy, out / "detailed.nii.gz")
 
     def _again(self, pair: Path, out: Path) -> tuple[LabelMap, Prepared]:
         """A synthetic pair's mask, prepared with its template once more; mask and note are copied to ``out``."""
