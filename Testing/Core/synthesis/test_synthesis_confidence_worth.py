@@ -36,22 +36,21 @@ def test_where_nothing_was_measured_nothing_is_claimed():
     assert "informative" not in NOT_MEASURED
 
 
+@pytest.mark.parametrize("detail", [False, True])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_default_map_is_measured_at_every_preset(preset):
-    found = shipped(PRESETS[preset].ssv, steps=PRESETS[preset].steps)
+def test_the_default_map_is_measured_at_every_preset(preset, detail):
+    found = shipped(PRESETS[preset].ssv, steps=PRESETS[preset].steps, template_detail=detail)
     assert found["gross", "all"].answer == "informative"
     assert found["flips", "all"].answer == "not informative"
 
 
-def test_the_default_map_is_measured_with_the_templates_detail():
-    found = shipped("head", template_detail=True)
-    assert found["gross", "all"].answer == "informative"
-    assert found["gross", "all"] != shipped("head")["gross", "all"]
+def test_what_was_measured_with_the_templates_detail_is_its_own():
+    assert shipped("head", template_detail=True)["gross", "all"] != shipped("head")["gross", "all"]
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 7}, {"temperature": 1.0}, {"sampler": "euler", "steps": 10}, {"steps": 6, "template_detail": True}],
+    [{"steps": 7}, {"temperature": 1.0}, {"sampler": "euler", "steps": 10}, {"steps": 7, "template_detail": True}],
 )
 def test_other_samples_were_not_measured(settings):
     assert shipped("head", **settings) == {}
