@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,18 @@ def run(job: Job) -> Iterator[Event]:
         )
         with folder.result(NAME) as partial:
             _write(partial, sample, case)
-    yield Event("finished", _told(folder.path / NAME, verdict, topology, synthesis))
+    by_hand = command_by_hand(folder.path / NAME, job)
+    yield Event("finished", _told(folder.path / NAME, verdict, topology, synthesis, by_hand))
+
+
+def command_by_hand(place: Path, job: Job) -> str:
+    """The command line of ``synthesize`` that makes the demo's volume again from its files."""
+    words = ["structdiff", "synthesize", place / "mask.nii.gz", "--template", place / "template.nii.gz"]
+    words += [place / "template_mask.nii.gz", "--scheme", "cardiac", "--seed", job.seed]
+    for name, value in job.settings.items():
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [] if value is False else [option, value]
+    return " ".join(shlex.quote(str(word)) for word in (*words, "--out")) + " DIR"
 
 
 def _mark(case: DemoCase) -> Any:
@@ -87,7 +99,7 @@ def _write(folder: Path, sample: Sample, case: DemoCase) -> None:
     write_sample(folder, sample)
 
 
-def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport, synthesis: Synthesis) -> dict[str, Any]:
+def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport, synthesis: Synthesis, by_hand: str) -> dict[str, Any]:
     confidence = told_confidence(place, synthesis)
     drawn = ("planes.png", "lad_curved.png", "mask_3d.png", *(("confidence.png",) if confidence["confidence"] else ()))
     pictures = [str(place / "pictures" / name) for name in drawn]
@@ -107,7 +119,6 @@ def _told(place: Path, verdict: dict[str, Any], topology: TopologyReport, synthe
             f"CT volume: {place / 'image.nii.gz'}",
             "pictures:",
             *(f"  {picture}" for picture in pictures),
-            f"the same job by hand: structdiff synthesize {place}/mask.nii.gz "
-            f"--template {place}/template.nii.gz {place}/template_mask.nii.gz --scheme cardiac --out DIR",
+            f"the same job by hand: {by_hand}",
         ],
     }
