@@ -65,7 +65,7 @@ def run(job: Job) -> Iterator[Event]:
 
 
 def command_by_hand(place: Path, job: Job) -> str:
-    """The command line of ``synthesize`` that asks the same of the demo's files, in which HU are whole and the grid is float32."""
+    """The command line of ``synthesize`` that asks the same of the demo's files (whole HU, a float32 grid)."""
     words = ["structdiff", "synthesize", place / "mask.nii.gz", "--template", place / "template.nii.gz"]
     words += [place / "template_mask.nii.gz", "--scheme", "cardiac", "--seed", job.seed]
     for name, value in job.settings.items():
