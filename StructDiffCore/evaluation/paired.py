@@ -37,6 +37,9 @@ DIFFERENCES = (
     "clean RMSE HU, unlabelled elsewhere",
 )
 """Scores that are set against the renderer's; less is better."""
+CHANGES = ("Dice coronaries", "clDice coronaries", *DIFFERENCES)
+"""Scores in which a changed network is set against the network as it is."""
+NO_NETWORK = ("truth", "renderer", "template")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Comparison:
     against: str
     score: str
     interval: Interval
-    """Of the ratio of means (against the truth) or of the mean difference (against the renderer)."""
+    """Of the ratio of means (against the truth) or of the mean difference (against the renderer or the network)."""
     per_case: Interval
     """Of the mean of the cases' own ratios; nothing for differences."""
     tenth: float
@@ -58,12 +61,13 @@ class Comparison:
 
 
 def comparisons(results: Sequence[Result]) -> list[Comparison]:
-    """All rows against the truth (ratios of fidelity) and against the renderer (differences of looks)."""
+    """All rows against the truth (ratios of fidelity) and the renderer (differences of looks), changed networks against ours."""
     made = []
     for domain in dict.fromkeys(result.domain for result in results):
         rows = dict.fromkeys(result.row for result in results if result.domain == domain)
         for row in rows:
-            for against, scores in (("truth", RATIOS), ("renderer", DIFFERENCES)):
+            asked = [("truth", RATIOS), ("renderer", DIFFERENCES)] + [("structdiff", CHANGES)] * (row not in NO_NETWORK)
+            for against, scores in asked:
                 if row not in ("truth", against) and against in rows:
                     made += [c for s in scores if (c := _compared(results, domain, row, against, s)) is not None]
     return made
@@ -94,7 +98,7 @@ def _difference(both: Sequence[tuple[Result, Result]], pairs: NDArray[np.float64
 
 
 def paired_markdown(results: Sequence[Result]) -> str:
-    """Two tables in one: ratios to the truth and differences from the renderer."""
+    """Tables in one: ratios to the truth, differences from the renderer and from the network as it is."""
     found = comparisons(results)
     if not found:
         return ""
@@ -104,7 +108,7 @@ def paired_markdown(results: Sequence[Result]) -> str:
     )
     lines.append("|---" * 8 + "|")
     for c in found:
-        what = "/ truth" if c.against == "truth" else "- renderer"
+        what = "/ truth" if c.against == "truth" else f"- {c.against}"
         own, tenth_ratio = (str(c.per_case), f"{c.tenth_ratio:.3g}") if c.per_case.cases else ("", "")
         lines.append(f"| {c.domain} | {c.row} | {c.score} | {what} | {c.interval} | {own} | {c.tenth:.3g} | {tenth_ratio} |")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Prepared:
     look: TemplateLook
     record: dict[str, Any]
     """JSON-able: template id, alignment, origins of the codes, noise, point spread."""
+
+    @cached_property
+    def detailed_source(self) -> ConditionSource:
+        """The condition with the template's detail, made once for all samples."""
+        return self.source.with_template_detail()
 
 
 def prepare(target: LabelMap, template: Template, correspondence: Mapping[int, int] | None = None) -> Prepared:

@@ -67,7 +67,7 @@ def sample(
     tell = on_message or (lambda message: None)
     asked = with_a_known_map(system, settings or SynthesisSettings(), tell)
     place = torch.device(device)
-    source = prepared.source.with_template_detail() if asked.template_detail else prepared.source
+    source = prepared.detailed_source if asked.template_detail else prepared.source
     rungs = ladder(place, inference_dtype(asked.precision, place), asked.tile)
 
     def attempt(rung: Rung) -> tuple[SampledVolume, Rung]:

@@ -40,28 +40,21 @@ Scene = tuple[ImageMaskPair, NDArray[np.uint8]]
 """A patient and the tissues under the scan."""
 
 
-def far_tissues(found: NDArray[np.bool_], labelled: NDArray[np.bool_], tissue: NDArray[np.uint8]) -> Counter[str]:
-    """Voxels per tissue that are found more than ``FAR_VOXELS`` from every labelled one; all (i, j, k)."""
-    values, counts = np.unique(tissue[found & _far_from(labelled)], return_counts=True)
-    return Counter({Tissue(int(value)).name: int(count) for value, count in zip(values, counts)})
-
-
-def near_dice(found: NDArray[np.bool_], labelled: NDArray[np.bool_]) -> float:
-    """Dice of what is found within ``FAR_VOXELS`` of a labelled voxel; all (i, j, k)."""
-    return dice(found & ~_far_from(labelled), labelled)
-
-
-def _far_from(labelled: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return ndimage.distance_transform_edt(~labelled) > FAR_VOXELS
+def far_and_near(found: NDArray[np.bool_], labelled: NDArray[np.bool_], tissue: NDArray[np.uint8]) -> tuple[Counter[str], float]:
+    """Voxels per tissue found more than ``FAR_VOXELS`` from every labelled one, and the Dice of the rest; all (i, j, k)."""
+    far = found & (ndimage.distance_transform_edt(~labelled) > FAR_VOXELS)
+    values, counts = np.unique(tissue[far], return_counts=True)
+    return Counter({Tissue(int(value)).name: int(count) for value, count in zip(values, counts)}), dice(found & ~far, labelled)
 
 
 def far_errors(segmenter: Segmenter, scenes: Sequence[Scene]) -> tuple[Counter[str], float]:
-    """``far_tissues`` of a segmenter's coronaries, all scenes together, and their mean ``near_dice``."""
+    """``far_and_near`` of a segmenter's coronaries: far voxels of all scenes together, and the mean Dice of the rest."""
     total, near = Counter[str](), []
     for pair, tissue in scenes:
         found, labelled = (np.isin(m.voxels, CARDIAC.thin_values) for m in (segmenter.predict(pair.image), pair.mask))
-        total += far_tissues(found, labelled, tissue)
-        near.append(near_dice(found, labelled))
+        far, rest = far_and_near(found, labelled, tissue)
+        total += far
+        near.append(rest)
     return total, float(np.mean(near))
 
 

@@ -1,6 +1,7 @@
 """Bad input, end to end: one line, exit code 2, nothing written."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,6 +100,7 @@ def test_an_output_folder_that_is_a_file_is_refused(scene, tmp_path, run):
 
 def test_an_output_folder_that_cannot_be_made_is_refused(scene, run):
     refused(run(scene.command("/proc/structdiff/out")), "/proc")
+    assert not Path("/proc/structdiff").exists()
 
 
 def test_shipped_weights_that_were_changed_are_refused(scene, tmp_path, run, monkeypatch):
@@ -107,11 +109,14 @@ def test_shipped_weights_that_were_changed_are_refused(scene, tmp_path, run, mon
     (tmp_path / "Models" / "structdiff-cardiac.json").write_text('{"sha256": "00"}')
     monkeypatch.setattr("StructDiffCore.pipelines.models.resources_folder", lambda: tmp_path)
     refused(run(scene.command(tmp_path / "out", model="structdiff-cardiac")), "SHA-256")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("arguments", [["fly"], ["synthesize"], ["synthesize", "mask.nii.gz"], ["work"], ["train"], ["--colour"]])
 def test_a_command_that_cannot_be_understood_is_refused_in_one_line(run, arguments):
-    refused(run(arguments), "see structdiff")
+    told = run(arguments)
+    refused(told, "see structdiff")
+    assert told[2].rstrip().endswith("--help")
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from StructDiffCore.domain import CARDIAC, Geometry, ImageMaskPair, LabelMap, StructDiffError, Volume
-from StructDiffCore.evaluation.downstream.far_errors import far_tissues, near_dice
+from StructDiffCore.evaluation.downstream.far_errors import far_and_near
 from StructDiffCore.evaluation.downstream.far_errors import main as far_errors_main
 from StructDiffCore.evaluation.downstream.few_real import FewReal, starts_masks
 from StructDiffCore.evaluation.downstream.real_domain import FIRST_SEED, _look, patient, tissue_of
@@ -47,8 +47,9 @@ def test_a_find_is_far_beyond_four_voxels_from_every_label_and_counts_for_its_ti
     found[0:10, 4, 4] = True
     tissue = np.full(found.shape, Tissue.LUNG, np.uint8)
     tissue[8:] = Tissue.BONE_CORTEX
-    assert far_tissues(found, labelled, tissue) == {"LUNG": 1, "BONE_CORTEX": 2}
-    assert near_dice(found, labelled) == pytest.approx(2 * 3 / (7 + 3))
+    far, near = far_and_near(found, labelled, tissue)
+    assert far == {"LUNG": 1, "BONE_CORTEX": 2}
+    assert near == pytest.approx(2 * 3 / (7 + 3))
 
 
 def test_far_errors_without_any_training_are_one_line(tmp_path, capsys):

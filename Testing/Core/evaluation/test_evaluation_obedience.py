@@ -200,6 +200,17 @@ def test_paired_ratios_and_differences():
     assert found["structdiff", "KID patches"].high < 0
 
 
+def test_a_changed_network_is_set_against_the_network_as_it_is():
+    scores = {"structdiff": (0.9, 40.0), "template detail": (0.8, 15.0), "renderer": (0.7, 50.0), "truth": (1.0, 0.0)}
+    names = ("clDice coronaries", "unlabelled Wasserstein HU")
+    made = [Result(f"c{n}", "real", row, dict(zip(names, of))) for row, of in scores.items() for n in range(6)]
+    against_ours = [c for c in comparisons(made) if c.against == "structdiff"]
+    assert {(c.row, c.score): c.interval.mean for c in against_ours} == {
+        ("template detail", "clDice coronaries"): pytest.approx(-0.1),
+        ("template detail", "unlabelled Wasserstein HU"): pytest.approx(-25),
+    }
+
+
 def test_ratios_are_told_of_means_and_per_case_with_their_worst_tenth():
     scores = {"truth": [0.8] * 10, "structdiff": [0.4] + [0.8] * 9}
     made = [Result(f"c{n}", "training", row, {"Dice chambers": of[n]}) for row, of in scores.items() for n in range(10)]

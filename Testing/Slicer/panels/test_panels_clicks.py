@@ -103,6 +103,7 @@ def test_the_topology_line_follows_a_stroke(widget, a_faulty_mask, wait):
     voxels[26:28, 9, 9] = 0
     widget.session.bridge.replaceLabels(a_faulty_mask, LabelMap(voxels, labelMap.geometry, CARDIAC))
     wait(lambda: "1 piece" in label.text())
+    assert "2 pieces" not in label.text()
 
 
 def test_a_broken_mask_is_repaired_by_a_click_and_shown_in_3d(widget, a_faulty_mask, wait):
