@@ -20,6 +20,11 @@ def test_an_empty_job_takes_the_presets():
     asked = request()
     assert (asked.samples, asked.generator.settings.steps) == (1, SAMPLERS["dpm_solver_pp_2m"].steps)
     assert asked.correspondence == {}
+    assert not asked.generator.settings.template_detail
+
+
+def test_the_templates_detail_is_carried_over_where_it_is_asked_for():
+    assert request(template_detail=True).generator.settings.template_detail
 
 
 @pytest.mark.parametrize(

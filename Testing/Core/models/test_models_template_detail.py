@@ -81,9 +81,14 @@ def test_what_the_two_bright_classes_cannot_paint_reaches_the_prior(source, thin
 
 def test_noise_is_left_to_the_network(source):
     plain = (np.abs(X - 36) < 4) & (Y > 36) & (np.abs(Z - 20) < 15) & ~RIB
-    loud = a_source(noise_hu=45.0).with_template_detail()
     assert (source.with_template_detail().detail_hu[plain] == 0).mean() > 0.99
-    assert np.std(loud.detail_hu[plain]) < 0.6 * 45
+
+
+@pytest.mark.parametrize("covered", [np.ones(SHAPE, bool), X > 40], ids=["whole", "a quarter known"])
+def test_in_a_loud_template_detail_must_stand_out_of_the_noise_that_is_seen(covered):
+    plain = (X > 43) & (Y > 14) & (Y < 27) & (Z > 3)
+    loud = a_source(covered=covered, noise_hu=90.0).with_template_detail()
+    assert np.std(loud.detail_hu[plain]) < 0.45 * 90
 
 
 def test_labels_of_target_and_template_are_painted_as_before():
