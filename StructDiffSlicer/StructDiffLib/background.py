@@ -2,6 +2,9 @@
 
 import queue
 import threading
+import time
+
+PATIENCE_AT_CLOSE_S = 5.0
 
 
 class Background:
@@ -10,6 +13,7 @@ class Background:
     def __init__(self):
         self._ends = queue.Queue()
         self._open = 0
+        self._threads = []
         self._closed = False
 
     @property
@@ -19,7 +23,9 @@ class Background:
     def submit(self, work, done):
         """Run ``work()`` in a thread; ``poll`` then calls ``done(result, None)`` or ``done(None, error)``."""
         self._open += 1
-        threading.Thread(target=self._run, args=(work, done), name="structdiff-background", daemon=True).start()
+        thread = threading.Thread(target=self._run, args=(work, done), name="structdiff-background", daemon=True)
+        self._threads = [one for one in self._threads if one.is_alive()] + [thread]
+        thread.start()
 
     def _run(self, work, done):
         try:
@@ -36,5 +42,8 @@ class Background:
                 done(result, error)
 
     def close(self):
-        """Nobody wants to hear of the ends any more."""
+        """Nobody wants to hear of the ends any more; what runs may end first, so that no thread reads on while Qt and VTK go."""
         self._closed = True
+        end = time.monotonic() + PATIENCE_AT_CLOSE_S
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))

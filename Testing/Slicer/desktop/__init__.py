@@ -18,7 +18,7 @@ def install():
     if "qt" in sys.modules:
         return
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    _lendNone()
+    _lendConstants()
     from . import application, qtModule
 
     qtModule.install(MODULE_FOLDER)
@@ -34,7 +34,8 @@ def open(runtime):
     slicer.modules = types.SimpleNamespace(**logics)
 
 
-def _lendNone():
-    """PySide gives a reference to None away whenever C++ (the .ui loader) sets a Python property; Python 3.11 counts them."""
+def _lendConstants():
+    """PySide counts on Python 3.12's immortal None, True and False: setters and signals give a reference away at every call."""
     if sys.version_info < (3, 12):
-        ctypes.c_ssize_t.from_address(id(None)).value += 10**9
+        for constant in (None, True, False):
+            ctypes.c_ssize_t.from_address(id(constant)).value += 10**9

@@ -1,5 +1,6 @@
 """Fixtures: the module's panel over Slicer's real MRML, on Qt stand-ins; a worker that does as it is told; tiny job files."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -23,6 +24,14 @@ def desktop(runtime):
     return desktop
 
 
+@pytest.fixture(scope="session", autouse=True)
+def garbage():
+    """Cycles are collected where ``widget`` says so: the background's threads would end Qt objects that are not theirs."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def plain_qt(desktop, request):
     """Tests and fixtures use Qt's methods, the module's own files PythonQt's properties."""
@@ -36,7 +45,8 @@ def plain_qt(desktop, request):
 def widget(desktop, scene, tmp_path):
     """The module's widget, entered; its runs go into a folder with spaces and letters beyond ASCII."""
     import StructDiff
-    from PySide6.QtCore import QSettings
+    from PySide6.QtCore import QEvent, QSettings
+    from PySide6.QtWidgets import QApplication
 
     QSettings().clear()
     widget = StructDiff.StructDiffWidget()
@@ -49,6 +59,8 @@ def widget(desktop, scene, tmp_path):
     widget.exit()
     widget.cleanup()
     widget.parent.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.DeferredDelete)
+    gc.collect()
 
 
 @pytest.fixture
