@@ -77,7 +77,7 @@ def fit_noise(image: NDArray[np.float32], labels: NDArray[np.integer], spacing: 
     """Noise of ``image`` (i, j, k) in HU; ``labels`` (i, j, k) name its regions, 0 is not read; ``spacing`` in mm.
 
     Each region's median and what is smoother than 5 mm are taken off, outliers clipped, loud (textured) regions left out.
-    Raises StructDiffError where no region is large enough to read noise in.
+    Raises StructDiffError where no region is large enough to read noise in, or none has any.
     """
     step = np.asarray(spacing, float)
     interior = _interior(labels)
@@ -146,6 +146,11 @@ def _quiet_values(loudness: Mapping[int, tuple[float, float]]) -> set[int]:
     """The labels to read: dense enough not to be air or lung, and not much louder than the quietest."""
     tissue = {v: a for v, (a, median) in loudness.items() if median > AIR_BELOW_HU and a > 0}
     tissue = tissue or {v: a for v, (a, _) in loudness.items() if a > 0}
+    if loudness and not tissue:
+        raise StructDiffError(
+            "the template has no noise: inside its labels every voxel is as its neighbours",
+            "give a CT as it was reconstructed, not a drawn or denoised one",
+        )
     if not tissue:
         raise StructDiffError(
             f"no region has {FEWEST_VOXELS} voxels away from its border to read the noise in",

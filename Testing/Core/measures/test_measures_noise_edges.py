@@ -78,6 +78,13 @@ def test_a_mask_too_small_to_read_noise_in_is_refused():
         fit_noise(np.zeros(labels.shape, np.float32), labels, (1, 1, 1))
 
 
+def test_a_picture_without_noise_is_refused_as_that(three_regions):
+    labels, _ = three_regions
+    with pytest.raises(StructDiffError, match="no noise") as refused:
+        fit_noise(np.choose(labels, (0, -90, 60, 400)).astype(np.float32), labels, (0.8, 0.8, 0.8))
+    assert "reconstructed" in refused.value.remedy
+
+
 @pytest.mark.parametrize("spacing", [(0.8, 0.8, 0.8), (0.5, 0.6, 1.25)])
 @pytest.mark.parametrize("sigma_mm", [0.6, 1.0])
 def test_the_edge_of_a_ball_has_the_width_of_its_blur(spacing, sigma_mm):
