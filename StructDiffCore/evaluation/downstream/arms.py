@@ -28,7 +28,9 @@ MAPS = {
 """Confidence maps of synthetic pairs, by name."""
 FULL_TRUST_AT = {"strong doubt": 0.25}
 """Confidence that already is full trust, where it is not 1 (ADR 12)."""
-UNTUNED = " untuned"
+UNTUNED, JOINT = " untuned", " joint"
+ALONE = ("real", "augmented", "both", "more real")
+"""Sources that have no pairs of their own to keep, or that are mixed already."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,14 @@ class Arm:
     """Per cent of the synthetic vessels' length that lost its image evidence."""
     tuned: bool = True
     """Tested after fine-tuning on the few real pairs; else the same training is tested as pre-training left it."""
+    joint: bool = False
+    """Both stages draw from the arm's pairs, the few real ones and their augmented copies together (ADR 16)."""
 
     @property
     def name(self) -> str:
         """As ``arm_named`` reads it."""
-        return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "") + ("" if self.tuned else UNTUNED)
+        when = JOINT if self.joint else "" if self.tuned else UNTUNED
+        return (self.confidence or self.source) + (f" @{self.dose}" if self.dose else "") + when
 
     @property
     def map_file(self) -> str:
@@ -62,19 +67,26 @@ class Arm:
     @property
     def words(self) -> str:
         what = MAPS.get(self.confidence) or SOURCES[self.source]
-        return what + (f", dose {self.dose} %" if self.dose else "") + ("" if self.tuned else ", before fine-tuning")
+        when = ", jointly with the augmentation" if self.joint else "" if self.tuned else ", before fine-tuning"
+        return what + (f", dose {self.dose} %" if self.dose else "") + when
 
 
 def arm_named(text: str) -> Arm:
-    """'augmented', 'synthetic @30', 'CAL', 'truth @10 untuned' ...: StructDiffError for anything else."""
-    name, _, dose = text.removesuffix(UNTUNED).partition("@")
+    """'augmented', 'synthetic @30', 'CAL', 'truth @10 untuned', 'detailed joint' ...: StructDiffError for anything else."""
+    joint, tuned = text.endswith(JOINT), not text.endswith(UNTUNED)
+    name, _, dose = text.removesuffix(JOINT if joint else UNTUNED).partition("@")
     name, dose = name.strip(), dose.strip()
     if (dose and not (dose.isdigit() and 0 < int(dose) <= 100)) or name not in (*SOURCES, *MAPS):
         raise StructDiffError(
             f"unknown arm '{text}'",
-            f"choose from {', '.join((*SOURCES, *MAPS))}, with @10 or @30 for a dose, 'untuned' behind it",
+            f"choose from {', '.join((*SOURCES, *MAPS))}, with @10 or @30 for a dose, 'untuned' or 'joint' behind it",
         )
     if dose and name in SOURCES and name != "synthetic":
         raise StructDiffError(f"the arm '{text}' gives a dose to pairs that are not synthetic", "leave the dose away")
+    if joint and (name in ALONE or name in MAPS):
+        raise StructDiffError(
+            f"the arm '{text}' cannot be joint: it has no made pairs, mixes them already, or weighs them in the first stage",
+            f"choose from {', '.join(source for source in SOURCES if source not in ALONE)}",
+        )
     source = name if name in SOURCES else "synthetic"
-    return Arm(source, name if name in MAPS else "", int(dose or 0), not text.endswith(UNTUNED))
+    return Arm(source, name if name in MAPS else "", int(dose or 0), tuned, joint)

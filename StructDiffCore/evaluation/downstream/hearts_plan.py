@@ -214,7 +214,7 @@ class HeartsPlan:
         copies = [root / item.name for item in self._pairs(course, ()) if item.kind == "augmented"]
         more = [*real, *(made_entry(folder, "image.nii.gz") for folder in copies)]
         first = self._own_entries(course)
-        if arm.source in ("real", "augmented", "both"):
+        if arm.joint or arm.source in ("real", "augmented", "both"):
             first += more
         labels: dict[str, Any] = {
             "scheme": CARDIAC.name,
@@ -222,7 +222,7 @@ class HeartsPlan:
             "spacing_mm": self.settings.spacing_mm,
         }
         seed = seed_of(self.settings.seed, "learn", course.subset) % 2**31
-        last = real if arm.source == "real" else more
+        last = real if arm.source == "real" else first if arm.joint else more
         full = FULL_TRUST_AT.get(arm.confidence, 1.0)
         return Lesson(first, last, bool(arm.confidence), labels, seed, full, plain=arm.source == "real")
 

@@ -64,7 +64,7 @@ def _draw_doses(axes: Axes, results: Results) -> None:
 
 def _on_curve(arm: Arm, kind: str, tuned: bool) -> bool:
     """Without errors the known truth doubts nothing: its curve starts with the unweighted arm."""
-    same = arm.source == "synthetic" and arm.confidence == kind and arm.tuned == tuned
+    same = arm.source == "synthetic" and arm.confidence == kind and arm.tuned == tuned and not arm.joint
     return same or (kind.endswith("truth") and arm == Arm("synthetic", tuned=tuned))
 
 

@@ -29,7 +29,11 @@ RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"),
           ("synthetic", "synthetic @10"), ("synthetic", "synthetic @30"), ("synthetic", "augmented"),
           ("synthetic", "warped"), ("synthetic", "SynthSeg"), ("synthetic", "renderer"),
           ("detailed", "synthetic"), ("detailed", "augmented"), ("detailed", "warped"), ("detailed untuned", "synthetic untuned"),
-          ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"))  # fmt: skip
+          ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"),
+          ("detailed joint", "detailed"), ("detailed joint", "augmented"), ("detailed joint", "warped joint"),
+          ("detailed joint", "warped"), ("detailed joint", "synthetic joint"), ("detailed joint", "SynthSeg joint"),
+          ("synthetic joint", "augmented"), ("synthetic joint", "warped joint"), ("synthetic joint", "synthetic"),
+          ("warped joint", "augmented"), ("warped joint", "warped"), ("more real", "detailed joint"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
      "before fine-tuning the experiment can see CAL (known truth against unweighted, 30 % without evidence)"),
@@ -54,6 +58,11 @@ QUESTIONS = (
     ("detailed", "synthetic", "after fine-tuning the template's detail helps"),
     ("detailed", "augmented", "synthetic pairs with the template's detail beat the strong augmentation"),
     ("detailed", "warped", "synthetic pairs with the template's detail beat MGM's warps of the real pair"),
+    ("detailed joint", "augmented", "learnt jointly, synthetic pairs with the template's detail beat the strong augmentation"),
+    ("detailed joint", "warped joint", "they beat MGM's warps of the real pair, both learnt jointly"),
+    ("detailed joint", "SynthSeg joint", "they beat the SynthSeg-style pairs, both learnt jointly"),
+    ("synthetic joint", "augmented", "learnt jointly, synthetic pairs without that detail beat the strong augmentation"),
+    ("synthetic joint", "warped joint", "synthetic pairs without that detail beat MGM's warps of the real pair, both learnt jointly"),
 )  # fmt: skip
 """Does the first arm beat the second? Those before fine-tuning were added after the first design had failed (ADR 9)."""
 

@@ -69,7 +69,7 @@ class ScansPlan:
     def __post_init__(self) -> None:
         for arm in self.settings.chosen_arms:
             known = arm.source in KNOWN_SOURCES and arm.confidence in ("", "CAL", "shuffled")
-            if not known or arm.dose or not arm.tuned:
+            if not known or arm.dose or not arm.tuned or arm.joint:
                 raise StructDiffError(f"the real scans have no arm '{arm.name}'", f"choose from {', '.join(KNOWN_SOURCES)}, CAL")
 
     @property
