@@ -17,7 +17,7 @@ from .made_pairs import MadePairs
 from .pair_plan import PairPlan, is_plan
 from .prepared import PreparedCase, learnt_values, prepared
 from .settings import PretrainSettings, StageSettings
-from .splits import held_out, refuse_kin, refuse_shared_patients, refuse_templates, without_kin
+from .splits import held_out, refuse_kin, refuse_shared_patients, refuse_templates, without_held_out, without_kin
 from .trust_report import trust_summary, words_on_trust
 
 PREPARED = "prepared"
@@ -117,6 +117,7 @@ def listed(settings: PretrainSettings, base: Path) -> Listed:
         refuse_shared_patients([pair for pairs in stages.values() for pair in pairs], validation)
     elif settings.folds:
         stages[last], validation = held_out(stages[last], settings.folds, settings.fold, settings.seed)
+        stages = {kind: without_held_out(pairs, validation) for kind, pairs in stages.items()}
     return Listed(scheme, stages, validation, not settings.validation, plans)
 
 

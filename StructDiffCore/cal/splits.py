@@ -14,8 +14,12 @@ TELL_PATIENTS = 'give "patient" with each pair in a data list: images of one nam
 
 
 def held_out(pairs: Sequence[PairFiles], folds: int, fold: int, seed: int) -> tuple[list[PairFiles], list[PairFiles]]:
-    """(learning, held out): the patients in an order that the seed draws, dealt to the folds in turn."""
-    groups = sorted({pair.group for pair in pairs}, key=lambda group: seed_of(seed, "fold", group))
+    """(learning, held out): the patients in an order that the seed draws, dealt to the folds in turn.
+
+    Synthetic pairs among real ones are never held out; those of a held-out patient learn nothing either.
+    """
+    real = [pair for pair in pairs if not pair.parents] or pairs
+    groups = sorted({pair.group for pair in real}, key=lambda group: seed_of(seed, "fold", group))
     if len(groups) < folds:
         hint = f"; {TELL_PATIENTS}" if len(pairs) >= folds and any(pair.patient_is_guessed for pair in pairs) else ""
         raise StructDiffError(
@@ -23,7 +27,13 @@ def held_out(pairs: Sequence[PairFiles], folds: int, fold: int, seed: int) -> tu
             f"lower folds, add cases, or name validation sources{hint}",
         )
     out = {group for rank, group in enumerate(groups) if rank % folds == fold}
-    return [pair for pair in pairs if pair.group not in out], [pair for pair in pairs if pair.group in out]
+    return [pair for pair in pairs if pair.group not in out], [pair for pair in real if pair.group in out]
+
+
+def without_held_out(pairs: Sequence[PairFiles], validation: Sequence[PairFiles]) -> list[PairFiles]:
+    """A stage's pairs without the held-out patients' real ones, where both stages list them (joint training)."""
+    out = {pair.group for pair in validation}
+    return [pair for pair in pairs if pair.parents or pair.group not in out]
 
 
 def refuse_shared_patients(learning: Sequence[PairFiles], validation: Sequence[PairFiles]) -> None:

@@ -115,6 +115,20 @@ def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_i
     assert [name for name in names if lessons[name].plain] == ["real"]
 
 
+def test_a_joint_arm_keeps_its_pairs_beside_the_real_ones_in_both_stages(tmp_path):
+    plan = a_plan(tmp_path, few=1, subsets=1, arms=["warped joint", "warped", "augmented"])
+    for item in plan.items():
+        if item.kind in ("warped", "augmented"):
+            (tmp_path / item.name).mkdir(parents=True)
+            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    courses = {course.arm.name: course for course in plan.courses()}
+    joint, alone, copies = (plan.lesson(courses[name]) for name in ("warped joint", "warped", "augmented"))
+    assert joint.first == joint.last == alone.first + copies.first
+    assert len(joint.first) == 2 + 1 + 2
+    assert courses["warped joint"].training != courses["warped"].training
+    assert joint.seed == alone.seed
+
+
 def test_strong_doubt_reads_the_same_maps_and_trusts_a_quarter_whole(tmp_path):
     plan = a_plan(tmp_path, few=1, subsets=1, arms=["CAL @30", "strong doubt @30", "synthetic @30"])
     for item in plan.items():

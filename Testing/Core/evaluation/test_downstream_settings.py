@@ -20,6 +20,8 @@ from StructDiffCore.evaluation.downstream.proof_settings import ProofSettings
         "CAL untuned",
         "truth @30 untuned",
         "strong doubt @30 untuned",
+        "detailed joint",
+        "synthetic @30 joint",
     ],
 )
 def test_an_arm_is_called_what_it_is_read_from(name):
@@ -33,8 +35,10 @@ def test_weighted_arms_learn_from_synthetic_pairs():
 
 
 @pytest.mark.parametrize(
-    "name", ["nothing", "real @30", "synthetic @0", "synthetic @101", "CAL @x", "untuned", "CAL untuned @30", ""]
-)
+    "name",
+    ["nothing", "real @30", "synthetic @0", "synthetic @101", "CAL @x", "untuned", "CAL untuned @30", "",
+     "joint", "real joint", "augmented joint", "both joint", "more real joint", "CAL joint", "warped joint untuned"],
+)  # fmt: skip
 def test_unknown_arms_are_refused(name):
     with pytest.raises(StructDiffError, match="arm"):
         arm_named(name)
