@@ -14,6 +14,7 @@ SOURCES = {
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
     "detailed": "+ synthetic with the template's detail, unweighted",
+    "detailed and warped": "+ synthetic with the template's detail and MGM-warped real pairs",
     "both": "+ synthetic and the augmentation together",
     "more real": "+ as many more real cases (ceiling of made pairs)",
 }

@@ -35,7 +35,10 @@ from .real_domain import patient, tissue_of
 from .work import Workshop
 
 FAR_VOXELS = 4
-ARMS = ("augmented untuned", "synthetic untuned", "detailed untuned", "augmented", "synthetic", "detailed", "warped", "more real")
+ARMS = (
+    "augmented untuned", "synthetic untuned", "detailed untuned", "augmented", "synthetic", "detailed", "warped", "more real",
+    "detailed joint", "warped joint",
+)  # fmt: skip
 Scene = tuple[ImageMaskPair, NDArray[np.uint8]]
 """A patient and the tissues under the scan."""
 

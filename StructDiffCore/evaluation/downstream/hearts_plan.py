@@ -34,9 +34,10 @@ STRUCTURES: Structures = {
 }
 THIN = ("coronaries",)
 REAL = Arm("real")
-GENERATED = ("synthetic", "both", "renderer", "SynthSeg", "detailed")
+TWO = "detailed and warped"
+GENERATED = ("synthetic", "both", "renderer", "SynthSeg", "detailed", TWO)
 """Sources whose pairs are made together, by the generator's weights."""
-REDRAWN = {"SynthSeg": "gaussians", "detailed": "detailed"}
+REDRAWN = {"SynthSeg": "gaussians", "detailed": "detailed", TWO: "detailed"}
 """Sources that draw other pictures of the synthetic pairs' masks, and the kind of their items."""
 
 
@@ -171,7 +172,7 @@ class HeartsPlan:
         if source == "more real":
             further = further_patients(course.subset, course.cases, self.settings.pairs)
             items += [self._patient(number, starts_masks) for number in further]
-        if source == "warped":
+        if source in ("warped", TWO):
             items += [self._pair("warped", course, n, patients) for n in range(self.settings.pairs)]
         if source == "augmented" or (tuned and source != "real"):
             items += [self._pair("augmented", course, n, patients) for n in range(self.settings.augmented)]
@@ -229,6 +230,8 @@ class HeartsPlan:
     def _own_entries(self, course: Course) -> list[Entry]:
         """The pairs of the arm's own source, the few real ones and their augmented copies apart."""
         arm, root = course.arm, self.shop.root
+        if arm.source == TWO:
+            return [one for source in TWO.split(" and ") for one in self._own_entries(replace(course, arm=Arm(source)))]
         kind = {**REDRAWN, "more real": "patient", "warped": "warped"}.get(arm.source, "pair")
         folders = [root / item.name for item in self._pairs(course, ()) if item.kind == kind]
         if kind == "patient":

@@ -33,7 +33,9 @@ RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"),
           ("detailed joint", "detailed"), ("detailed joint", "augmented"), ("detailed joint", "warped joint"),
           ("detailed joint", "warped"), ("detailed joint", "synthetic joint"), ("detailed joint", "SynthSeg joint"),
           ("synthetic joint", "augmented"), ("synthetic joint", "warped joint"), ("synthetic joint", "synthetic"),
-          ("warped joint", "augmented"), ("warped joint", "warped"), ("more real", "detailed joint"))  # fmt: skip
+          ("warped joint", "augmented"), ("warped joint", "warped"), ("more real", "detailed joint"),
+          ("detailed and warped joint", "warped joint"), ("detailed and warped joint", "augmented"),
+          ("detailed and warped joint", "detailed joint"), ("more real", "detailed and warped joint"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
      "before fine-tuning the experiment can see CAL (known truth against unweighted, 30 % without evidence)"),
@@ -60,6 +62,7 @@ QUESTIONS = (
     ("detailed", "warped", "synthetic pairs with the template's detail beat MGM's warps of the real pair"),
     ("detailed joint", "augmented", "learnt jointly, synthetic pairs with the template's detail beat the strong augmentation"),
     ("detailed joint", "warped joint", "they beat MGM's warps of the real pair, both learnt jointly"),
+    ("detailed and warped joint", "warped joint", "beside MGM's warps and the augmentation, learnt jointly, they still help"),
     ("detailed joint", "SynthSeg joint", "they beat the SynthSeg-style pairs, both learnt jointly"),
     ("synthetic joint", "augmented", "learnt jointly, synthetic pairs without that detail beat the strong augmentation"),
     ("synthetic joint", "warped joint", "synthetic pairs without that detail beat MGM's warps, both learnt jointly"),
