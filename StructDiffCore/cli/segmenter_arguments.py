@@ -22,7 +22,7 @@ PRETRAIN = (
     "  cache: {pairs: 16, gigabytes: 8, uses: 64}          # of a plan's pairs: most on disk, crops before one is replaced\n"
     "Weights may help where structures are missing from the pairs and cost a little where nothing is wrong (BENCHMARKS, 5).\n"
     "What the weights change, class by class: OUT/data.json. The same steps with kind confidence and kind none compare CAL with\n"
-    "the plain loss.\n\n"
+    "the plain loss. With few real cases, both kinds of sources in both stages may do better (ADR 16).\n\n"
     "plan.yaml (pairs are made beside the training; as for synthesize-many, whose plans may be given as they are):\n"
     "  references: [heart.seg.nrrd]      # a new mask for every pair (structdiff masks), or\n"
     "  masks: [new_hearts]               # folders of masks, files or patterns\n"

@@ -10,6 +10,7 @@ SOURCES = {
     "real": "real only",
     "augmented": "real + strong augmentation",
     "warped": "+ MGM-warped real pairs",
+    "more warped": "+ twice as many MGM-warped real pairs",
     "SynthSeg": "+ SynthSeg-style Gaussians on MGM masks",
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",

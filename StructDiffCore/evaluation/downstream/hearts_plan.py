@@ -172,8 +172,9 @@ class HeartsPlan:
         if source == "more real":
             further = further_patients(course.subset, course.cases, self.settings.pairs)
             items += [self._patient(number, starts_masks) for number in further]
-        if source in ("warped", TWO):
-            items += [self._pair("warped", course, n, patients) for n in range(self.settings.pairs)]
+        if source in ("warped", "more warped", TWO):
+            count = self.settings.pairs * (2 if source == "more warped" else 1)
+            items += [self._pair("warped", course, n, patients) for n in range(count)]
         if source == "augmented" or (tuned and source != "real"):
             items += [self._pair("augmented", course, n, patients) for n in range(self.settings.augmented)]
         return items
@@ -232,13 +233,13 @@ class HeartsPlan:
         arm, root = course.arm, self.shop.root
         if arm.source == TWO:
             return [one for source in TWO.split(" and ") for one in self._own_entries(replace(course, arm=Arm(source)))]
-        kind = {**REDRAWN, "more real": "patient", "warped": "warped"}.get(arm.source, "pair")
+        kind = {**REDRAWN, "more real": "patient", "warped": "warped", "more warped": "warped"}.get(arm.source, "pair")
         folders = [root / item.name for item in self._pairs(course, ()) if item.kind == kind]
         if kind == "patient":
             return [real_entry(folder) for folder in folders]
         if kind == "gaussians":
             return [made_entry(folder, gaussians_file(number)) for folder in folders for number in range(PICTURES)]
-        pictures = {"synthetic": f"synthetic-{arm.dose}", "both": "synthetic-0", "warped": "image"}
+        pictures = {"synthetic": f"synthetic-{arm.dose}", "both": "synthetic-0", "warped": "image", "more warped": "image"}
         picture = f"{pictures.get(arm.source, arm.source)}.nii.gz"
         return [made_entry(folder, picture, arm.map_file) for folder in folders]
 

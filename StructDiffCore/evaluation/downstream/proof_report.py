@@ -32,9 +32,11 @@ RIVALS = (("augmented", "real"), ("warped", "augmented"), ("both", "augmented"),
           ("CAL", "synthetic"), ("CAL", "shuffled"), ("shuffled", "synthetic"), ("strong doubt", "synthetic"),
           ("detailed joint", "detailed"), ("detailed joint", "augmented"), ("detailed joint", "warped joint"),
           ("detailed joint", "warped"), ("detailed joint", "synthetic joint"), ("detailed joint", "SynthSeg joint"),
+          ("detailed joint", "SynthSeg"),
           ("synthetic joint", "augmented"), ("synthetic joint", "warped joint"), ("synthetic joint", "synthetic"),
           ("warped joint", "augmented"), ("warped joint", "warped"), ("more real", "detailed joint"),
-          ("detailed and warped joint", "warped joint"), ("detailed and warped joint", "augmented"),
+          ("detailed and warped joint", "warped joint"), ("detailed and warped joint", "more warped joint"),
+          ("more warped joint", "warped joint"), ("detailed and warped joint", "augmented"),
           ("detailed and warped joint", "detailed joint"), ("more real", "detailed and warped joint"))  # fmt: skip
 QUESTIONS = (
     ("truth @30 untuned", "synthetic @30 untuned",
@@ -63,7 +65,9 @@ QUESTIONS = (
     ("detailed joint", "augmented", "learnt jointly, synthetic pairs with the template's detail beat the strong augmentation"),
     ("detailed joint", "warped joint", "they beat MGM's warps of the real pair, both learnt jointly"),
     ("detailed and warped joint", "warped joint", "beside MGM's warps and the augmentation, learnt jointly, they still help"),
+    ("detailed and warped joint", "more warped joint", "beside the warps they help more than as many further warps"),
     ("detailed joint", "SynthSeg joint", "they beat the SynthSeg-style pairs, both learnt jointly"),
+    ("detailed joint", "SynthSeg", "they beat the SynthSeg-style pairs learnt first"),
     ("synthetic joint", "augmented", "learnt jointly, synthetic pairs without that detail beat the strong augmentation"),
     ("synthetic joint", "warped joint", "synthetic pairs without that detail beat MGM's warps, both learnt jointly"),
 )  # fmt: skip

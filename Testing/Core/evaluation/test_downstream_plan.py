@@ -129,15 +129,19 @@ def test_a_joint_arm_keeps_its_pairs_beside_the_real_ones_in_both_stages(tmp_pat
     assert joint.seed == alone.seed
 
 
+KINDS = ("detailed and warped joint", "detailed joint", "warped joint", "more warped joint")
+
+
 def test_two_kinds_of_made_pairs_are_learnt_from_together(tmp_path):
-    plan = a_plan(tmp_path, few=1, subsets=1, arms=["detailed and warped joint", "detailed joint", "warped joint", "augmented"])
+    plan = a_plan(tmp_path, few=1, subsets=1, arms=[*KINDS, "augmented"])
     for item in plan.items():
         if item.kind in ("warped", "augmented", "detailed"):
             (tmp_path / item.name).mkdir(parents=True)
             (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
-    two, detailed, warped, copies = (plan.lesson(course).first for course in plan.courses())
+    two, detailed, warped, further, copies = (plan.lesson(course).first for course in plan.courses())
     assert two == detailed[:2] + warped[:2] + copies
-    assert [len(one) for one in (two, detailed, warped, copies)] == [7, 5, 5, 3]
+    assert further[:2] == warped[:2]
+    assert [len(one) for one in (two, detailed, warped, further, copies)] == [7, 5, 5, 7, 3]
     needs = {item.kind for item in plan.items() if item.name in next(one for one in plan.items() if one.kind == "training").needs}
     assert needs == {"patient", "pair", "detailed", "warped", "augmented"}
 
