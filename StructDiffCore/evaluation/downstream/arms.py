@@ -15,7 +15,7 @@ SOURCES = {
     "renderer": "+ renderer",
     "synthetic": "+ synthetic, unweighted",
     "detailed": "+ synthetic with the template's detail, unweighted",
-    "detailed and warped": "+ synthetic with the template's detail and MGM-warped real pairs",
+    "detailed and warped": "+ synthetic with the template's detail and MGM warps",
     "both": "+ synthetic and the augmentation together",
     "more real": "+ as many more real cases (ceiling of made pairs)",
 }
@@ -69,7 +69,7 @@ class Arm:
     @property
     def words(self) -> str:
         what = MAPS.get(self.confidence) or SOURCES[self.source]
-        when = ", jointly with the augmentation" if self.joint else "" if self.tuned else ", before fine-tuning"
+        when = ", learnt jointly" if self.joint else "" if self.tuned else ", before fine-tuning"
         return what + (f", dose {self.dose} %" if self.dose else "") + when
 
 

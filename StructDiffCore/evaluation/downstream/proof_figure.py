@@ -37,7 +37,7 @@ def _draw_arms(axes: Axes, results: Results) -> None:
     """One line per arm, the first at the top."""
     for row, arm in enumerate(results.arms):
         found = results.interval(arm.name, "coronaries", "Dice")
-        colour = ACCENT if arm.source in ("synthetic", "detailed") else INK
+        colour = ACCENT if arm.source.startswith(("synthetic", "detailed")) else INK
         axes.plot([found.low, found.high], [-row, -row], color=colour, lw=2)
         axes.plot([found.mean], [-row], "o", color=colour)
     axes.set_yticks([-row for row in range(len(results.arms))], [arm.words for arm in results.arms])
