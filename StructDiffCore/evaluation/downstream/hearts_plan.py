@@ -35,6 +35,7 @@ STRUCTURES: Structures = {
 THIN = ("coronaries",)
 REAL = Arm("real")
 TWO = "detailed and warped"
+"""The source that has the pairs of two others, which its name tells."""
 GENERATED = ("synthetic", "both", "renderer", "SynthSeg", "detailed", TWO)
 """Sources whose pairs are made together, by the generator's weights."""
 REDRAWN = {"SynthSeg": "gaussians", "detailed": "detailed", TWO: "detailed"}

@@ -119,22 +119,6 @@ def test_a_fold_takes_its_synthetic_children_with_it(tmp_path: Path) -> None:
         assert any("descend from held-out cases" in note for note in data.notes) != children_stay
 
 
-def test_joint_stages_hold_real_patients_out_of_both_and_synthetic_pairs_out_of_none(tmp_path: Path) -> None:
-    write_scene(tmp_path)
-    stage = {"sources": ["samples", "real.json"], "steps": 4}
-    held = set()
-    for fold in range(3):
-        write_config(tmp_path, synthetic=stage, real=stage, validation=[], folds=3, fold=fold, confidence={"missing": "trust"})
-        data = read(tmp_path, tmp_path / "run")
-        (out,) = (case.files.patient for case in data.validation)
-        held.add(out)
-        for one in data.stages:
-            assert {case.files.patient for case in one.cases if not case.files.parents} == {"p0", "p1", "p2"} - {out}
-            assert sum(bool(case.files.parents) for case in one.cases) == 3
-        assert [one.weighted for one in data.stages] == [True, False]
-    assert held == {"p0", "p1", "p2"}
-
-
 def doubting(folder: Path, number: int, **maps: np.ndarray) -> None:
     """A sample with a standard deviation of 500 HU in a quarter of it, and maps in [0, 1] by name."""
     shutil.rmtree(folder / f"samples/sample-00{number}")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
-from toy_pairs import write_config, write_list, write_pair, write_scene
+from toy_pairs import GRID, SCHEME, returned, toy, write_config, write_list, write_pair, write_sample, write_scene
 
 from StructDiffCore.cal.cases import pairs_of
+from StructDiffCore.cal.data import listed, read_all
+from StructDiffCore.cal.settings import PretrainSettings
 from StructDiffCore.cal.splits import held_out
 from StructDiffCore.cli.main import main
+from StructDiffCore.domain import ImageMaskPair, LabelMap, Volume
+from StructDiffCore.io.files import template_id
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture) -> str:
@@ -54,3 +60,22 @@ def test_told_patients_are_split_whatever_their_images_are_called(tmp_path: Path
     write_list(tmp_path / "list.json", {"training": [(tmp_path / f"r{number}", f"p{number}") for number in range(3)]})
     learning, out = held_out(pairs_of(tmp_path / "list.json"), 3, 0, 1)
     assert (len(learning), len(out)) == (2, 1)
+
+
+def test_joint_stages_hold_a_real_patient_and_his_children_out_of_both_and_no_synthetic_pair_alone(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    hu, labels = toy(100)
+    child_of = ImageMaskPair(Volume(np.rint(hu), GRID), LabelMap(labels, GRID, SCHEME))
+    shutil.rmtree(tmp_path / "samples/sample-000")
+    write_sample(tmp_path / "samples/sample-000", 0, template=template_id(child_of))
+    stage = {"sources": ["samples", "real.json"], "steps": 4}
+    held = []
+    for fold in range(3):
+        write_config(tmp_path, synthetic=stage, real=stage, validation=[], folds=3, fold=fold, confidence={"missing": "trust"})
+        settings = PretrainSettings.read(tmp_path / "cal.json")
+        data = returned(read_all(listed(settings, tmp_path), settings, tmp_path / "run"))
+        held += (out := [case.files.patient for case in data.validation])
+        for one in data.stages:
+            assert {case.files.patient for case in one.cases if not case.files.parents} == {"p0", "p1", "p2"} - set(out)
+            assert sum(bool(case.files.parents) for case in one.cases) == (2 if out == ["p0"] else 3)
+    assert sorted(held) == ["p0", "p1", "p2"]

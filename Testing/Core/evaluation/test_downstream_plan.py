@@ -101,13 +101,18 @@ def test_an_arm_before_its_fine_tuning_is_the_same_training_with_tests_of_its_ow
     assert len([item for item in plan.items() if item.kind == "test"]) == 2 * 3 * 4
 
 
+def note_made_pairs(plan):
+    """What every made pair is known to descend from, as if they were there."""
+    for item in plan.items():
+        if item.kind in ("pair", "detailed", "warped", "augmented"):
+            (plan.shop.root / item.name).mkdir(parents=True)
+            (plan.shop.root / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+
+
 def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_is_left_plain(tmp_path):
     names = ("both", "synthetic", "augmented", "real")
     plan = a_plan(tmp_path, few=1, subsets=1, arms=list(names))
-    for item in plan.items():
-        if item.kind in ("pair", "augmented"):
-            (tmp_path / item.name).mkdir(parents=True)
-            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    note_made_pairs(plan)
     lessons = {course.arm.name: plan.lesson(course) for course in plan.courses()}
     assert lessons["both"].first == lessons["synthetic"].first + lessons["augmented"].first
     assert (len(lessons["synthetic"].first), len(lessons["augmented"].first)) == (2, 1 + 2)
@@ -117,10 +122,7 @@ def test_both_learns_from_synthetic_and_augmented_pairs_and_only_the_real_case_i
 
 def test_a_joint_arm_keeps_its_pairs_beside_the_real_ones_in_both_stages(tmp_path):
     plan = a_plan(tmp_path, few=1, subsets=1, arms=["warped joint", "warped", "augmented"])
-    for item in plan.items():
-        if item.kind in ("warped", "augmented"):
-            (tmp_path / item.name).mkdir(parents=True)
-            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    note_made_pairs(plan)
     courses = {course.arm.name: course for course in plan.courses()}
     joint, alone, copies = (plan.lesson(courses[name]) for name in ("warped joint", "warped", "augmented"))
     assert joint.first == joint.last == alone.first + copies.first
@@ -129,15 +131,10 @@ def test_a_joint_arm_keeps_its_pairs_beside_the_real_ones_in_both_stages(tmp_pat
     assert joint.seed == alone.seed
 
 
-KINDS = ("detailed and warped joint", "detailed joint", "warped joint", "more warped joint")
-
-
 def test_two_kinds_of_made_pairs_are_learnt_from_together(tmp_path):
-    plan = a_plan(tmp_path, few=1, subsets=1, arms=[*KINDS, "augmented"])
-    for item in plan.items():
-        if item.kind in ("warped", "augmented", "detailed"):
-            (tmp_path / item.name).mkdir(parents=True)
-            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    kinds = ["detailed and warped joint", "detailed joint", "warped joint", "more warped joint", "augmented"]
+    plan = a_plan(tmp_path, few=1, subsets=1, arms=kinds)
+    note_made_pairs(plan)
     two, detailed, warped, further, copies = (plan.lesson(course).first for course in plan.courses())
     assert two == detailed[:2] + warped[:2] + copies
     assert further[:2] == warped[:2]
@@ -148,10 +145,7 @@ def test_two_kinds_of_made_pairs_are_learnt_from_together(tmp_path):
 
 def test_strong_doubt_reads_the_same_maps_and_trusts_a_quarter_whole(tmp_path):
     plan = a_plan(tmp_path, few=1, subsets=1, arms=["CAL @30", "strong doubt @30", "synthetic @30"])
-    for item in plan.items():
-        if item.kind in ("pair", "augmented"):
-            (tmp_path / item.name).mkdir(parents=True)
-            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    note_made_pairs(plan)
     ours, strong, plain = (plan.lesson(course) for course in plan.courses())
     assert ours.first == strong.first
     assert all(entry["confidence"].endswith("CAL-30.nii.gz") for entry in strong.first)
@@ -161,10 +155,7 @@ def test_strong_doubt_reads_the_same_maps_and_trusts_a_quarter_whole(tmp_path):
 
 def test_the_ceiling_of_made_pairs_learns_from_as_many_real_cases_that_no_other_subset_has(tmp_path):
     plan = a_plan(tmp_path, few=1, augmented=1, arms=["more real", "synthetic"])
-    for item in plan.items():
-        if item.kind in ("pair", "augmented"):
-            (tmp_path / item.name).mkdir(parents=True)
-            (tmp_path / item.name / NOTE).write_text(json.dumps({"patients": ["p"], "template": "t", "mask_id": "m"}))
+    note_made_pairs(plan)
     further = [
         [entry["patient"] for entry in plan.lesson(course).first] for course in plan.courses() if course.arm.name == "more real"
     ]

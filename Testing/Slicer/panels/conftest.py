@@ -24,7 +24,7 @@ def desktop(runtime):
     return desktop
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def garbage():
     """Cycles are collected where ``widget`` says so: the background's threads would end Qt objects that are not theirs."""
     gc.disable()
